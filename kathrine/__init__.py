@@ -1,0 +1,53 @@
+"""kathrine: teach a speech model a new language.
+
+The names below are what a plugin author imports. Nothing here imports torch.
+"""
+
+from kathrine.components import (
+    Component,
+    Curriculum,
+    Exporter,
+    FinishedRun,
+    Language,
+    Loss,
+    LossOptions,
+    Metric,
+    ModelFamily,
+    Options,
+    Source,
+    SourceContext,
+    SpeechModel,
+    SpokenText,
+    Strategy,
+    StrategyOptions,
+    Tracker,
+)
+from kathrine.errors import KathrineError
+from kathrine.hookspecs import hookimpl
+from kathrine.workspace import Workspace
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Component",
+    "Curriculum",
+    "Exporter",
+    "FinishedRun",
+    "KathrineError",
+    "Language",
+    "Loss",
+    "LossOptions",
+    "Metric",
+    "ModelFamily",
+    "Options",
+    "Source",
+    "SourceContext",
+    "SpeechModel",
+    "SpokenText",
+    "Strategy",
+    "StrategyOptions",
+    "Tracker",
+    "Workspace",
+    "__version__",
+    "hookimpl",
+]

@@ -1,0 +1,1 @@
+"""Recipes: TOML with extends, profiles and --set, to one validated Recipe."""
