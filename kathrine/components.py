@@ -179,6 +179,15 @@ class SpeechModel(ABC):
 
         raise KathrineError(f"{self.facts.family} has no language tags", "leave strategy.language_tag out")
 
+    def mute_language(self, language: str) -> AbstractContextManager[None]:
+        """Within it prompts that name `language` are built as auto: what the model did before it had the tag.
+
+        Raises: KathrineError where the model has no such tag.
+        """
+        from kathrine.errors import KathrineError
+
+        raise KathrineError(f"{self.facts.family} has no language tags", "leave strategy.language_tag out")
+
     def gradient_checkpointing(self, on: bool) -> None:
         """Trade time for memory: recompute layers in the backward pass (non-reentrant)."""
 
@@ -203,9 +212,17 @@ class ModelFamily(Component):
     def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:
         """Every parameter, in pure Python, equal to the real model's; None where the config is not at hand."""
 
+    def at_hand(self, workspace: Workspace) -> bool:
+        """Whether `fetch` would have nothing to download."""
+        return True
+
     @abstractmethod
-    def fetch(self, workspace: Workspace, progress: Progress) -> None:
-        """Bring the checkpoint here and check every file before any work; twice is harmless."""
+    def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
+        """Bring the checkpoint here and check every file before any work; twice is harmless.
+
+        Raises: KathrineError naming the file that is missing or broken, or, where it can not be downloaded
+        (offline: may not be), one sentence and the remedy.
+        """
 
     @abstractmethod
     def fingerprints(self, workspace: Workspace) -> Fingerprints:

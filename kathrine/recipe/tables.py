@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kathrine.components import Options
 
@@ -130,10 +130,10 @@ class BatchTable(Options):
 class TrainTable(Options):
     """`[train]`: the loop."""
 
-    epochs: float | None = Field(default=None, gt=0)
-    """Length of a run without a curriculum, in passes over the data."""
-    steps: int | None = Field(default=None, ge=1)
-    """Length of a run without a curriculum, in optimizer updates."""
+    epochs: float | None = Field(default=None, ge=0)
+    """Length of a run without a curriculum, in passes over the data; 0 takes back an inherited value."""
+    steps: int | None = Field(default=None, ge=0)
+    """Length of a run without a curriculum, in optimizer updates; 0 takes back an inherited value."""
     batch: BatchTable = Field(default_factory=lambda: BatchTable(examples=4))
     """Size of one forward pass."""
     accumulation: int = Field(default=4, ge=1)
@@ -167,6 +167,11 @@ class TrainTable(Options):
     """Epochs whose last checkpoint is kept for good (early epochs often sound best)."""
     keep_every: int = Field(default=0, ge=0)
     """Keep the checkpoint of every so many updates for good; 0: none."""
+
+    @field_validator("epochs", "steps")
+    @classmethod
+    def zero_is_unset(cls, value: float | None) -> float | None:
+        return value or None
 
     @model_validator(mode="after")
     def one_length(self) -> TrainTable:

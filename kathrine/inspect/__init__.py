@@ -1,0 +1,1 @@
+"""A look inside a model: its parts, what a recipe trains of them, and whether its alignment is right."""

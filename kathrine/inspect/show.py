@@ -1,0 +1,108 @@
+"""A census, a tree and a self-test as tables for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from kathrine.inspect.census import Branch, Census
+from kathrine.types import ModelFacts, ParameterSpec, SelfCheck
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def human_count(number: float) -> str:
+    """1234567 as `1.23 M`: three significant digits."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g} {unit}"
+    return f"{number:.0f}"
+
+
+def human_bytes(number: float) -> str:
+    """Bytes in binary units."""
+    for limit, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if number >= limit:
+            return f"{number / limit:.3g} {unit}"
+    return f"{number:.0f} B"
+
+
+def parts_table(census: Census, title: str) -> RenderableType:
+    """Parts, tensors, parameters and share; with claims also what trains at which learning rate."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("part")
+    for name in ("tensors", "parameters", "share"):
+        table.add_column(name, justify="right")
+    trains = census.trained > 0
+    if trains:
+        table.add_column("trains")
+    for part in census.parts:
+        cells = [part.part, str(part.tensors), f"{part.parameters:,}", f"{part.share:.1%}"]
+        if trains:
+            cells.append(
+                "\n".join(
+                    f"{one.strategy}: {'+' if one.added else ''}{one.parameters:,} at lr {one.lr:g}"
+                    for one in part.training
+                )
+                or "frozen"
+            )
+        table.add_row(*cells)
+    footer = ["in all", str(census.tensors), f"{census.parameters:,}", "100.0%"]
+    if trains:
+        footer.append(f"{census.trained:,}; weights, gradients and AdamW: {human_bytes(census.optimizer_bytes)}")
+    table.add_section()
+    table.add_row(*footer)
+    return table
+
+
+def tree_view(branch: Branch, title: str) -> RenderableType:
+    """The module tree with shapes; folded siblings show how many they are."""
+    from rich.tree import Tree
+
+    def grow(tree: Tree, node: Branch) -> None:
+        for child in node.children.values():
+            times = f" x{child.repeats}" if child.repeats > 1 else ""
+            if child.shape is not None and not child.children:
+                tree.add(f"{child.name}{times} [dim]{list(child.shape)}[/dim]")
+            else:
+                grow(tree.add(f"[bold]{child.name}[/bold]{times} [dim]{human_count(child.parameters)}[/dim]"), child)
+
+    root = Tree(title)
+    grow(root, branch)
+    return root
+
+
+def self_test_table(checks: Sequence[SelfCheck]) -> RenderableType:
+    """One line a check: pass or fail, measured against its limit, and what it means."""
+    from rich.table import Table
+
+    table = Table(title="self-test", title_justify="left")
+    for name in ("check", "result", "measured", "limit", "what it means"):
+        table.add_column(name)
+    for check in checks:
+        verdict = "[green]pass[/green]" if check.passed else "[red]FAIL[/red]"
+        table.add_row(check.name, verdict, f"{check.measured:.4g}", f"{check.limit:.4g}", check.explanation)
+    return table
+
+
+def as_json(
+    facts: ModelFacts, specs: Sequence[ParameterSpec], census: Census, checks: Sequence[SelfCheck] | None
+) -> dict[str, Any]:
+    """The whole inspection as plain data. `self_test` is null where it did not run."""
+    self_test = None
+    if checks is not None:
+        self_test = {"passed": all(check.passed for check in checks), "checks": [asdict(check) for check in checks]}
+    return {
+        "model": asdict(facts),
+        "tensors": census.tensors,
+        "parameters": census.parameters,
+        "trained": census.trained,
+        "optimizer_bytes": census.optimizer_bytes,
+        "parts": [asdict(part) for part in census.parts],
+        "names": {spec.name: list(spec.shape) for spec in specs},
+        "self_test": self_test,
+    }
