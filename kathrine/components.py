@@ -61,6 +61,7 @@ class Component(ABC):
     kind: ClassVar[str]
     name: ClassVar[str]
     Options: ClassVar[type[Options]] = Options
+    options: Any
 
     def __init__(self, options: Any = None, label: str = "") -> None:
         self.options = options if options is not None else self.Options()

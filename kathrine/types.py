@@ -355,12 +355,13 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended. error: one sentence, only with status `failed`."""
+    """How a run ended. error: one sentence, only with status `failed`. signal: what interrupted it, or 0."""
 
     status: Literal["finished", "stopped_early", "interrupted", "failed"]
     step: int
     best: Path | None = None
     error: str = ""
+    signal: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class DataTable(Options):
     name: str = ""
     """Name of this entry, unique in the recipe; empty takes the source's name."""
     share: float | None = Field(default=None, gt=0)
-    """Weight of this entry where entries are blended; none on every entry: in proportion to their utterances."""
+    """Weight of this entry where entries are blended; none on every entry: in proportion to their utterances.
+    """
     max_hours: float | None = Field(default=None, gt=0)
     """Take no more than this much accepted audio."""
     speakers: list[str] = Field(default_factory=list)
@@ -47,9 +48,9 @@ class DataTable(Options):
     variants: dict[str, float] = Field(default_factory=lambda: {"text": 1.0})
     """Written forms of the transcript to train on, with their shares; drawn per utterance and epoch."""
     reference: Literal["another", "fixed", "file"] = "another"
-    """Recording that gives the voice: another utterance of the speaker drawn per epoch, one that stays the same
-    for each utterance, or the file of `reference_file`. Never the utterance itself."""
-    reference_file: str = ""
+    """Recording that gives the voice: another utterance of the speaker drawn per epoch, one that stays the
+    same for each utterance, or the file of `reference_file`. Never the utterance itself."""
+    reference_file: str = Field(default="", json_schema_extra={"path": True})
     """The recording for `reference = "file"`."""
     validation_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of utterances held out where the source brings no validation split of its own."""
@@ -103,13 +104,17 @@ class PromptTable(Options):
     """`[prompt]`: the forms in which utterances are put to the model, drawn for each utterance and epoch."""
 
     streamed: float = Field(default=0.5, ge=0, le=1)
-    """Share with the text beside the frames (the default of voice cloning); the rest has it whole in front."""
+    """Share with the text beside the frames (the default of voice cloning); the rest has it whole in front.
+    """
     in_context: float = Field(default=0.3, ge=0, le=1)
-    """Share with a reference recording and its text in the prompt; the rest has its speaker embedding only."""
+    """Share with a reference recording and its text in the prompt; the rest has its speaker embedding only.
+    """
     language_tag: float = Field(default=0.9, ge=0, le=1)
     """Share with the language tag; the rest is left to auto. Without a tag for the language all is auto."""
     max_reference_seconds: float = Field(default=8.0, gt=0)
-    """Longest recording used as an in-context reference; an utterance without one that fits keeps the embedding."""
+    """Longest recording used as an in-context reference; an utterance without one that fits keeps the
+    embedding.
+    """
 
 
 class BatchTable(Options):
@@ -155,8 +160,8 @@ class TrainTable(Options):
     gradient_checkpointing: bool = False
     """Recompute layers in the backward pass: less memory, more time."""
     ema: float = Field(default=0.0, ge=0, lt=1)
-    """Decay of an average of the trained weights kept in float32; 0 turns it off. When on, validation, best and
-    export use it."""
+    """Decay of an average of the trained weights kept in float32; 0 turns it off. When on, validation, best
+    and export use it."""
     max_skipped: int = Field(default=10, ge=1)
     """Stop after this many updates in a row that were skipped because a number was not finite."""
     checkpoint_every: int = Field(default=500, ge=1)
@@ -167,6 +172,11 @@ class TrainTable(Options):
     """Epochs whose last checkpoint is kept for good (early epochs often sound best)."""
     keep_every: int = Field(default=0, ge=0)
     """Keep the checkpoint of every so many updates for good; 0: none."""
+
+    export_from: Literal["best", "last"] = "best"
+    """Checkpoint that samples and exports are made from: the one with the lowest held-out talker loss, or the
+    newest.
+    """
 
     @field_validator("epochs", "steps")
     @classmethod
@@ -204,7 +214,7 @@ class SpeakTable(Options):
     """What to say; empty takes the language's test sentences."""
     count: int = Field(default=4, ge=0)
     """How many sentences, at most; 0 turns it off."""
-    reference_file: str = ""
+    reference_file: str = Field(default="", json_schema_extra={"path": True})
     """Recording that gives the voice; empty takes a held-out utterance of the first data entry."""
     max_seconds: float = Field(default=20.0, gt=0)
     """Hard budget of one sentence."""
@@ -230,7 +240,8 @@ KERNEL_TABLES: dict[str, type[Options]] = {
     "validation": ValidationTable,
     "speak": SpeakTable,
 }
-"""Tables of a recipe that belong to the kernel, beside `[[data]]`, `extends`, `[profile]` and the kinds' own."""
+"""Tables of a recipe that belong to the kernel, beside `[[data]]`, `extends`, `[profile]` and the kinds' own.
+"""
 
 KIND_TABLES: dict[str, str] = {
     "model": "model",

@@ -12,11 +12,11 @@ from typing import Any, Literal, overload
 
 import numpy as np
 import torch
-from kathrine_qwen3_tts.codec_network import FULL_ATTENTION, CodecDecoder, CodecEncoder
-from kathrine_qwen3_tts.config import codec_config, codec_folder
 from torch import nn
 
 from kathrine.errors import KathrineError
+from kathrine_qwen3_tts.codec_network import FULL_ATTENTION, CodecDecoder, CodecEncoder
+from kathrine_qwen3_tts.config import codec_config, codec_folder
 
 Window = Literal["full", "windowed"]
 CHUNK_FRAMES = 300
@@ -67,7 +67,8 @@ class Codec(nn.Module):
         for index, wave in enumerate(waves):
             if np.ndim(wave) != 1 or len(wave) == 0:
                 raise KathrineError(
-                    f"clip {index} to encode has shape {np.shape(wave)}", "give mono audio with at least one sample"
+                    f"clip {index} to encode has shape {np.shape(wave)}",
+                    "give mono audio with at least one sample",
                 )
         longest = max(len(wave) for wave in waves)
         if pad_to_frames:
@@ -82,7 +83,9 @@ class Codec(nn.Module):
         """The encoder's output before quantizing, float32 [F, D] per clip; arguments as for `encode`."""
         encoder = self._half("encoder")
         latents_BFD = encoder.latents(self._batch(waves, pad_to_frames)).float().cpu().numpy()
-        return [latents_FD[: self.frames(len(wave))] for latents_FD, wave in zip(latents_BFD, waves, strict=True)]
+        return [
+            latents_FD[: self.frames(len(wave))] for latents_FD, wave in zip(latents_BFD, waves, strict=True)
+        ]
 
     @torch.no_grad()
     def encode(self, waves: Sequence[np.ndarray], pad_to_frames: bool = True) -> list[np.ndarray]:
@@ -90,9 +93,9 @@ class Codec(nn.Module):
 
         Args:
             waves: float32 [N] each, mono, 24 kHz, any lengths; memory grows with clips x longest clip.
-            pad_to_frames: pad each clip with zeros to whole frames first. The codes of a clip then do not depend
-                on its batch. With False, one clip alone gives exactly the official codes, and several give the
-                official batch: only the last frame of a clip that is no multiple of a frame differs.
+            pad_to_frames: pad each clip with zeros to whole frames first. The codes of a clip then do not
+                depend on its batch. With False, one clip alone gives exactly the official codes, and several
+                give the official batch: only the last frame of a clip that is no multiple of one differs.
 
         Returns:
             int16 [F, Q] per clip, F = ceil(N / samples_per_frame).
@@ -101,7 +104,9 @@ class Codec(nn.Module):
             return []
         encoder = self._half("encoder")
         codes_BFQ = encoder(self._batch(waves, pad_to_frames)).cpu().numpy().astype(np.int16)
-        return [codes_FQ[: self.frames(len(wave))].copy() for codes_FQ, wave in zip(codes_BFQ, waves, strict=True)]
+        return [
+            codes_FQ[: self.frames(len(wave))].copy() for codes_FQ, wave in zip(codes_BFQ, waves, strict=True)
+        ]
 
     @overload
     def decode(self, codes: np.ndarray, on_chunk: Callable[[int, int], None] | None = None) -> np.ndarray: ...
@@ -143,7 +148,9 @@ class Codec(nn.Module):
             if on_chunk is not None:
                 on_chunk(stop, total)
         wave_BN = np.concatenate(pieces, axis=1)
-        return [wave_BN[index, : frames * self.samples_per_frame].copy() for index, frames in enumerate(lengths)]
+        return [
+            wave_BN[index, : frames * self.samples_per_frame].copy() for index, frames in enumerate(lengths)
+        ]
 
     def _check_codes(self, codes_FQ: np.ndarray) -> None:
         if np.ndim(codes_FQ) != 2 or np.shape(codes_FQ)[1] != self.codebooks:
@@ -199,6 +206,7 @@ def load_codec(
         codec.load_state_dict(state, strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise KathrineError(
-            f"{path} does not fit its configuration: {str(error).splitlines()[0]}", "fetch the checkpoint again"
+            f"{path} does not fit its configuration: {str(error).splitlines()[0]}",
+            "fetch the checkpoint again",
         ) from error
     return codec.to(device=device, dtype=dtype).eval().requires_grad_(False)

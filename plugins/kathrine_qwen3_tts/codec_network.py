@@ -34,6 +34,7 @@ from transformers.models.qwen3_omni_moe.modeling_qwen3_omni_moe import (
 FULL_ATTENTION = 1 << 30
 """A window that no clip reaches: the official package runs the encoder with full causal attention."""
 
+SDPA: dict[str, Any] = {"attn_implementation": "sdpa"}
 _NOT_SIZES = {"_frame_rate", "frame_rate", "dtype", "torch_dtype", "transformers_version", "sliding_window"}
 
 
@@ -42,11 +43,8 @@ class CodecEncoder(nn.Module):
 
     def __init__(self, sizes: dict[str, Any], codebooks: int, window: int) -> None:
         super().__init__()
-        config = MimiConfig(
-            **{key: value for key, value in sizes.items() if key not in _NOT_SIZES},
-            sliding_window=window,
-            attn_implementation="sdpa",
-        )
+        arguments = {key: value for key, value in sizes.items() if key not in _NOT_SIZES}
+        config = MimiConfig(**arguments, sliding_window=window, **SDPA)
         config.use_cache = False
         self.codebooks = codebooks
         self.encoder = MimiEncoder(config)
@@ -114,6 +112,9 @@ class UpsamplingBlock(nn.Module):
 
 
 class _Codebook(nn.Module):
+    embedding_sum: torch.Tensor
+    cluster_usage: torch.Tensor
+
     def __init__(self, entries: int, width: int) -> None:
         super().__init__()
         self.register_buffer("embedding_sum", torch.zeros(entries, width))
@@ -144,7 +145,9 @@ class ResidualTables(nn.Module):
 
     def __init__(self, layers: int, entries: int, width: int, outer: int) -> None:
         super().__init__()
-        self.input_proj = nn.Conv1d(outer, width, 1, bias=False)  # in the published files, unused when decoding
+        self.input_proj = nn.Conv1d(
+            outer, width, 1, bias=False
+        )  # in the published files, unused when decoding
         self.output_proj = nn.Conv1d(width, outer, 1, bias=False)
         self.vq = _Layers(layers, entries, width)
 
@@ -166,7 +169,9 @@ class SplitTables(nn.Module):
         self.rvq_rest = ResidualTables(total - semantic, entries, outer // 2, outer)
 
     def forward(self, codes_BFQ: torch.Tensor) -> torch.Tensor:
-        return self.rvq_first(codes_BFQ[..., : self.semantic]) + self.rvq_rest(codes_BFQ[..., self.semantic :])
+        return self.rvq_first(codes_BFQ[..., : self.semantic]) + self.rvq_rest(
+            codes_BFQ[..., self.semantic :]
+        )
 
 
 class ProjectedTransformer(Qwen3OmniMoeCode2WavTransformerModel):
@@ -188,6 +193,8 @@ class CodecDecoder(nn.Module):
 
     def __init__(self, sizes: dict[str, Any]) -> None:
         super().__init__()
+        # head_dim is not in the class's signature, but its attention reads it from the configuration
+        extra: dict[str, Any] = {"head_dim": sizes["head_dim"], **SDPA}
         config = Qwen3OmniMoeCode2WavConfig(
             codebook_size=sizes["codebook_size"],
             hidden_size=sizes["hidden_size"],
@@ -195,24 +202,27 @@ class CodecDecoder(nn.Module):
             num_hidden_layers=sizes["num_hidden_layers"],
             num_attention_heads=sizes["num_attention_heads"],
             num_key_value_heads=sizes["num_key_value_heads"],
-            head_dim=sizes["head_dim"],
             sliding_window=sizes["sliding_window"],
             rms_norm_eps=sizes["rms_norm_eps"],
             attention_bias=sizes.get("attention_bias", False),
             hidden_act=sizes.get("hidden_act", "silu"),
             max_position_embeddings=sizes["max_position_embeddings"],
             rope_parameters={"rope_type": "default", "rope_theta": float(sizes["rope_theta"])},
-            attn_implementation="sdpa",
+            **extra,
         )
         latent, width = sizes["latent_dim"], sizes["decoder_dim"]
         self.quantizer = SplitTables(
-            sizes["num_semantic_quantizers"], sizes["num_quantizers"], sizes["codebook_size"], sizes["codebook_dim"]
+            sizes["num_semantic_quantizers"],
+            sizes["num_quantizers"],
+            sizes["codebook_size"],
+            sizes["codebook_dim"],
         )
         self.pre_conv = Qwen3OmniMoeCausalConvNet(sizes["codebook_dim"], latent, kernel_size=3)
         self.pre_transformer = ProjectedTransformer(config, latent)
         self.upsample = nn.ModuleList(
-            nn.ModuleList(
-                [RightTrimmedTransposedConvolution(latent, latent, rate, rate), Qwen3OmniMoeConvNeXtBlock(latent)]
+            nn.Sequential(
+                RightTrimmedTransposedConvolution(latent, latent, rate, rate),
+                Qwen3OmniMoeConvNeXtBlock(latent),
             )
             for rate in sizes["upsampling_ratios"]
         )
@@ -227,9 +237,6 @@ class CodecDecoder(nn.Module):
         """Waveforms [B, F x samples per frame] within -1..1 of codes [B, F, Q]."""
         hidden_BDF = self.pre_conv(self.quantizer(codes_BFQ))
         hidden_BCN = self.pre_transformer.project(hidden_BDF.transpose(1, 2)).transpose(1, 2)
-        for stage in self.upsample:
-            for layer in stage:
-                hidden_BCN = layer(hidden_BCN)
-        for layer in self.decoder:
+        for layer in (*self.upsample, *self.decoder):
             hidden_BCN = layer(hidden_BCN)
         return hidden_BCN[:, 0].clamp(-1, 1)

@@ -1,40 +1,36 @@
 """The prompt layout: one two-stream row table for every mode.
 
-Each talker input row is a text part plus a codec part; either may be absent. The text part is a projected text
-id. The codec part is a row of the codec embedding, the speaker embedding, or a frame (sum of its codebooks).
+Each talker input row is a text part plus a codec part; either may be absent. The text part is a projected
+text id. The codec part is a row of the codec embedding, the speaker embedding, or a frame (sum of codebooks).
 
-| rows                         | text part                          | codec part                                  |
-|------------------------------|------------------------------------|---------------------------------------------|
-| instruction (if any)         | its ids                            | -                                           |
-| 3                            | role ids                           | -                                           |
-| 3 (auto) or 4 (language)     | pad                                | nothink, open, close / think, open, TAG, close |
-| 1 (if there is a speaker)    | pad                                | speaker embedding, or a named speaker's row |
-| 1                            | begin of text                      | codec pad                                   |
-| whole text only: len(text)   | the text                           | codec pad                                   |
-| 1 = `first`                  | streamed: text[0]; whole: pad      | codec begin                                 |
-| one a frame                  | streamed: text[k], then pad; whole: pad | frame k-1                              |
+| rows                       | text part                      | codec part                                |
+|----------------------------|--------------------------------|-------------------------------------------|
+| instruction (if any)       | its ids                        | -                                         |
+| 3                          | role ids                       | -                                         |
+| 3 (auto) or 4 (language)   | pad                            | nothink / think, begin, (TAG,) end        |
+| 1 (if there is a speaker)  | pad                            | speaker embedding or named speaker's row  |
+| 1                          | begin of text                  | codec pad                                 |
+| whole only: len(text)      | the text                       | codec pad                                 |
+| 1 = `first`                | streamed: text[0]; whole: pad  | codec begin                               |
+| one a frame, k = 1 ..      | streamed: text[k], then pad; whole: pad | frame k-1                        |
 
-`text` is the body (reference text, then target text) plus the end of text. In-context cloning is no layout of its
-own: its reference frames simply come first. The row `first + R + j` decides target frame j (R reference frames),
-so the row that decides a frame is always the row BEFORE the frame's own.
+`text` is the body (reference text, then target text) plus the end of text. In-context cloning is no layout of
+its own: its reference frames simply come first. The row `first + R + j` decides target frame j (R reference
+frames), so the row that decides a frame is always the row BEFORE the frame's own.
 
-Legend: B batch, T rows, F frames of one example (reference, then target), Q codebooks, R reference frames,
-H talker width, G frames of the batch, S speaker embeddings, N rows with a target, M target frames.
+Legend: T rows, F frames of one example (reference, then target), Q codebooks, R reference frames, H talker
+width, N rows with a target, M target frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from kathrine.errors import KathrineError
-
-if TYPE_CHECKING:
-    import torch
-    from kathrine_qwen3_tts.network import TtsNetwork
 
 NONE = -1
 """Absent part of a row."""
@@ -76,10 +72,10 @@ def control_ids(config: Mapping[str, Any]) -> ControlIds:
 class Prompt:
     """Everything in front of the target frames.
 
-    role_ids: the three ids that open the assistant's turn. body_ids: text ids, the reference's first where there
-    is one. instruct_ids: ids of an instruction, or empty. language_id: codec id of the tag; None is auto. Speaker:
-    an embedding [H], or the codec id of a named speaker, or neither. streamed: text beside the frames instead
-    of whole in front of them. reference_codes: int [R, Q] of an in-context reference, or None.
+    role_ids: the three ids that open the assistant's turn. body_ids: text ids, the reference's first where
+    there is one. instruct_ids: ids of an instruction, or empty. language_id: codec id of the tag; None is
+    auto. Speaker: an embedding [H], or the codec id of a named speaker, or neither. streamed: text beside the
+    frames instead of whole in front of them. reference_codes: int [R, Q] of an in-context reference, or None.
 
     Raises:
         KathrineError: both kinds of speaker were given, or there is no text.
@@ -115,10 +111,10 @@ class Prompt:
 class Rows:
     """The rows of one prompt or one training example.
 
-    text_T, codec_T: ids; frame_T: index into codes_FQ; NONE where absent. speaker_T: True in the row that carries
-    speaker_embedding. first: the row of codec begin. target_row_N and target_N: rows with a talker target and
-    the target (empty for a prompt). frame_row_M and target_frame_M: the row that decides each target frame, and
-    the frame's index into codes_FQ.
+    text_T, codec_T: ids; frame_T: index into codes_FQ; NONE where absent. speaker_T: True in the row that
+    carries speaker_embedding. first: the row of codec begin. target_row_N and target_N: rows with a talker
+    target and the target (empty for a prompt). frame_row_M and target_frame_M: the row that decides each
+    target frame, and the frame's index into codes_FQ.
     """
 
     text_T: np.ndarray
@@ -199,8 +195,8 @@ def prompt_rows(prompt: Prompt, control: ControlIds) -> Rows:
 def training_rows(prompt: Prompt, codes_FQ: np.ndarray, control: ControlIds, end: bool = True) -> Rows:
     """The teacher-forced rows of an example, with aligned targets (no shift anywhere after this).
 
-    Given the target's codes [F, Q]. Reference frames are inputs only. The end of speech is decided by the last
-    frame's row; `end=False` (an utterance that was cut mid-speech) leaves that target out.
+    Given the target's codes [F, Q]. Reference frames are inputs only. The end of speech is decided by the
+    last frame's row; `end=False` (an utterance that was cut mid-speech) leaves that target out.
     """
     reference, target = _codes(prompt.reference_codes), _codes(codes_FQ)
     count, skip = len(target), len(reference)
@@ -219,142 +215,11 @@ def training_rows(prompt: Prompt, codes_FQ: np.ndarray, control: ControlIds, end
     )
 
 
-@dataclass(slots=True, eq=False)
-class CollatedRows:
-    """A right-padded batch as CPU tensors (int64, speaker_SH float32).
-
-    The two parts of a row are looked up in two small tables that `embed` builds: text_slot_BT points into
-    text_ids_U (its length means absent), codec_slot_BT into [codec_ids_C, the G frames, the S speakers] (the sum
-    of the three lengths means absent). Padding is absent in both, hence finite zeros. target_row_N and
-    frame_row_M are flat (item x T + row); target_frame_M points into codes_GQ.
-    """
-
-    text_ids_U: torch.Tensor
-    text_slot_BT: torch.Tensor
-    codec_ids_C: torch.Tensor
-    codes_GQ: torch.Tensor
-    speaker_SH: torch.Tensor
-    codec_slot_BT: torch.Tensor
-    target_row_N: torch.Tensor
-    target_N: torch.Tensor
-    item_N: torch.Tensor
-    frame_row_M: torch.Tensor
-    target_frame_M: torch.Tensor
-    item_M: torch.Tensor
-    rows: int
-    padded_rows: int
-
-    @property
-    def targets(self) -> int:
-        return self.target_N.shape[0]
-
-    @property
-    def target_frames(self) -> int:
-        return self.target_frame_M.shape[0]
-
-    def to(self, device: torch.device | str) -> CollatedRows:
-        moved = {item.name: getattr(self, item.name) for item in fields(self)}
-        for name, value in moved.items():
-            if not isinstance(value, int):
-                moved[name] = value.to(device, non_blocking=True)
-        return CollatedRows(**moved)
-
-
-def collate(examples: Sequence[Rows], left: bool = False) -> CollatedRows:
-    """Rows of several examples -> one batch on the CPU, right padded.
-
-    `left` pads on the left instead, for generation, where all prompts must end together.
-    """
-    import torch
-
-    batch, length = len(examples), max(len(rows) for rows in examples)
-    text_BT = np.full((batch, length), NONE, np.int64)
-    codec_BT, frame_BT, speaker_BT = text_BT.copy(), text_BT.copy(), text_BT.copy()
-    codes, speakers, offset = [], [], 0
-    targets: dict[str, list[np.ndarray]] = {name: [] for name in ("row", "value", "item", "frow", "frame", "fitem")}
-    for item, rows in enumerate(examples):
-        start = length - len(rows) if left else 0
-        span = slice(start, start + len(rows))
-        text_BT[item, span] = rows.text_T
-        codec_BT[item, span] = rows.codec_T
-        frame_BT[item, span] = np.where(rows.frame_T == NONE, NONE, rows.frame_T + offset)
-        if rows.speaker_embedding is not None:
-            speaker_BT[item, span][rows.speaker_T] = len(speakers)
-            speakers.append(np.asarray(rows.speaker_embedding, np.float32))
-        flat = item * length + start
-        targets["row"].append(rows.target_row_N + flat)
-        targets["value"].append(rows.target_N)
-        targets["item"].append(np.full(len(rows.target_N), item))
-        targets["frow"].append(rows.frame_row_M + flat)
-        targets["frame"].append(rows.target_frame_M + offset)
-        targets["fitem"].append(np.full(len(rows.frame_row_M), item))
-        if len(rows.codes_FQ):
-            codes.append(rows.codes_FQ)
-            offset += len(rows.codes_FQ)
-    text_ids_U, text_slot_BT = _slots(text_BT)
-    codec_ids_C, codec_slot_BT = _slots(codec_BT)
-    known, absent = len(codec_ids_C), len(codec_ids_C) + offset + len(speakers)
-    codec_slot_BT = np.where(codec_BT == NONE, absent, codec_slot_BT)
-    codec_slot_BT = np.where(frame_BT == NONE, codec_slot_BT, known + frame_BT)
-    codec_slot_BT = np.where(speaker_BT == NONE, codec_slot_BT, known + offset + speaker_BT)
-
-    def tensor(array: np.ndarray | Sequence[np.ndarray]) -> torch.Tensor:
-        joined = array if isinstance(array, np.ndarray) else np.concatenate(array)
-        return torch.from_numpy(np.ascontiguousarray(joined, dtype=np.int64))
-
-    return CollatedRows(
-        text_ids_U=tensor(text_ids_U),
-        text_slot_BT=tensor(text_slot_BT),
-        codec_ids_C=tensor(codec_ids_C),
-        codes_GQ=tensor(codes if codes else np.zeros((0, 0))),
-        speaker_SH=torch.from_numpy(np.stack(speakers) if speakers else np.zeros((0, 0), np.float32)),
-        codec_slot_BT=tensor(codec_slot_BT),
-        target_row_N=tensor(targets["row"]),
-        target_N=tensor(targets["value"]),
-        item_N=tensor(targets["item"]),
-        frame_row_M=tensor(targets["frow"]),
-        target_frame_M=tensor(targets["frame"]),
-        item_M=tensor(targets["fitem"]),
-        rows=sum(len(rows) for rows in examples),
-        padded_rows=batch * length,
-    )
-
-
-def _slots(ids_BT: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct ids and, for each cell, its place among them (their number where absent)."""
-    ids_U, inverse = np.unique(ids_BT, return_inverse=True)
-    slots_BT = inverse.reshape(ids_BT.shape)
-    if ids_U[0] != NONE:
-        return ids_U, slots_BT
-    return ids_U[1:], np.where(ids_BT == NONE, len(ids_U) - 1, slots_BT - 1)
-
-
-def embed(network: TtsNetwork, batch: CollatedRows) -> torch.Tensor:
-    """The batch's input rows [B, T, H] in the network's compute dtype; absent parts and padding are zero.
-
-    Every distinct text id is projected once. All look-ups are F.embedding, whose backward pass gives the same
-    bits for any number of threads.
-    """
-    import torch
-    import torch.nn.functional as F
-
-    dtype = network.compute_dtype
-    zero_1H = torch.zeros(1, network.hidden_size, dtype=dtype, device=batch.text_slot_BT.device)
-    text_table = torch.cat([network.text_rows(batch.text_ids_U).to(dtype), zero_1H])
-    codec_table = [network.codec_rows(batch.codec_ids_C).to(dtype)]
-    if batch.codes_GQ.shape[0]:
-        codec_table.append(network.frame_embedding(batch.codes_GQ).to(dtype))
-    if batch.speaker_SH.shape[0]:
-        codec_table.append(batch.speaker_SH.to(dtype))
-    codec_part = F.embedding(batch.codec_slot_BT, torch.cat([*codec_table, zero_1H]))
-    return F.embedding(batch.text_slot_BT, text_table) + codec_part
-
-
 def language_id(config: Mapping[str, Any], language: str | None, speaker: str | None = None) -> int | None:
     """The codec id of a language's tag; None means auto.
 
-    Given a language name in any case (None, "" or "auto" for auto) and, where the voice is a named one, its name.
-    A speaker of a dialect speaks it when the language is auto or Chinese; any other language wins over it.
+    Given a language name in any case (None, "" or "auto" for auto) and, where the voice is a named one, its
+    name. A speaker of a dialect speaks it when the language is auto or Chinese; any other language wins.
 
     Raises:
         KathrineError: the model has no tag of that name.
@@ -369,7 +234,8 @@ def language_id(config: Mapping[str, Any], language: str | None, speaker: str | 
         return None
     if name not in known:
         raise KathrineError(
-            f"the model has no language tag for {language!r}", f"use auto or one of: {', '.join(sorted(known))}"
+            f"the model has no language tag for {language!r}",
+            f"use auto or one of: {', '.join(sorted(known))}",
         )
     return known[name]
 

@@ -1,4 +1,4 @@
-"""The Qwen3-TTS network: talker, sub-talker (code predictor) and speaker encoder, under the official key names.
+"""The Qwen3-TTS network: talker, sub-talker (code predictor), speaker encoder; official key names.
 
 Both transformer bodies are the stock Qwen3 decoder. Its own token embedding is removed, because every input
 row of this model is a sum of vectors (see layout.py), never a looked-up token.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,7 @@ def body_config(config: Mapping[str, Any]) -> Qwen3Config:
     rows are always equal here, which makes them plain RoPE. `use_cache` is off, so that a training forward
     without mask takes the causal fast path of SDPA.
     """
+    attention: dict[str, Any] = {"attn_implementation": "sdpa"}
     return Qwen3Config(
         vocab_size=1,  # the token embedding of the stock class is deleted right after construction
         hidden_size=config["hidden_size"],
@@ -48,7 +49,7 @@ def body_config(config: Mapping[str, Any]) -> Qwen3Config:
         layer_types=["full_attention"] * config["num_hidden_layers"],
         use_cache=False,
         pad_token_id=None,
-        attn_implementation="sdpa",
+        **attention,
     )
 
 
@@ -137,6 +138,11 @@ class TtsNetwork(nn.Module):
         self.codebooks: int = talker["num_code_groups"]
         self.codebook_size: int = talker["code_predictor_config"]["vocab_size"]
 
+    def code_tables(self) -> list[Tensor]:
+        """The embedding of each codebook, in order; the first also holds the control ids."""
+        others = self.talker.code_predictor.model.codec_embedding
+        return [self.talker.model.codec_embedding.weight, *(cast(nn.Embedding, t).weight for t in others)]
+
     @property
     def device(self) -> torch.device:
         return self.talker.codec_head.weight.device
@@ -146,7 +152,8 @@ class TtsNetwork(nn.Module):
         """What the first layer computes in: the autocast dtype, else the dtype of the talker's weights."""
         if torch.is_autocast_enabled(self.device.type):
             return torch.get_autocast_dtype(self.device.type)
-        return self.talker.model.layers[0].self_attn.q_proj.weight.dtype
+        layer: Any = self.talker.model.layers[0]
+        return layer.self_attn.q_proj.weight.dtype
 
     def text_rows(self, text_N: Tensor) -> Tensor:
         """Text ids [N] -> talker input vectors [N, H]. There is no way around the text projection."""
@@ -166,9 +173,10 @@ class TtsNetwork(nn.Module):
 
     def frame_embedding(self, codes_GQ: Tensor) -> Tensor:
         """Codes [..., Q] -> the vector [..., H] of a frame: the sum over ALL codebooks, summed in fp32."""
-        total_GH = F.embedding(codes_GQ[..., 0], self.talker.model.codec_embedding.weight).float()
-        for index, table in enumerate(self.talker.code_predictor.model.codec_embedding, start=1):
-            total_GH = total_GH + F.embedding(codes_GQ[..., index], table.weight)
+        first_table, *tables = self.code_tables()
+        total_GH = F.embedding(codes_GQ[..., 0], first_table).float()
+        for index, table in enumerate(tables, start=1):
+            total_GH = total_GH + F.embedding(codes_GQ[..., index], table)
         return total_GH
 
     def talker_hidden(self, inputs_BTH: Tensor) -> Tensor:
@@ -181,11 +189,11 @@ class TtsNetwork(nn.Module):
 
     def sub_talker_inputs(self, hidden_MH: Tensor, codes_MQ: Tensor) -> Tensor:
         """[hidden, e(c0), e(c1) .. e(c_Q-2)] as sub-talker input vectors [M, Q, width]."""
-        columns = [hidden_MH, F.embedding(codes_MQ[:, 0], self.talker.model.codec_embedding.weight)]
-        tables = self.talker.code_predictor.model.codec_embedding
-        for index in range(1, codes_MQ.shape[1] - 1):
-            columns.append(F.embedding(codes_MQ[:, index], tables[index - 1].weight))
-        return self.sub_talker_project(torch.stack([column.to(self.compute_dtype) for column in columns], dim=1))
+        tables = self.code_tables()[:-1]  # the last codebook is an input of the talker only
+        columns = [hidden_MH, *(F.embedding(codes_MQ[:, i], table) for i, table in enumerate(tables))]
+        return self.sub_talker_project(
+            torch.stack([column.to(self.compute_dtype) for column in columns], dim=1)
+        )
 
     def sub_talker_project(self, vectors_MSH: Tensor) -> Tensor:
         return self.talker.code_predictor.small_to_mtp_projection(vectors_MSH.to(self.compute_dtype))
@@ -208,6 +216,7 @@ class TtsNetwork(nn.Module):
         Set on the layers themselves: the bodies' own switch wants a token embedding, which they do not have.
         """
         for body in (self.talker.model, self.talker.code_predictor.model):
+            layer: Any
             for layer in body.layers:
                 layer.gradient_checkpointing = on
                 layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)

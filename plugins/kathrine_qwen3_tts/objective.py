@@ -1,8 +1,8 @@
 """The objective: the one file that owns alignment.
 
 The row that DECIDES a frame is the row before the frame's own (layout.py). Its hidden state gives both the
-talker's logits for codebook 0 of that frame and the sub-talker's first input for codebooks 1 .. Q-1. Targets come
-out of the layout already beside their rows; nothing is shifted here or later.
+talker's logits for codebook 0 of that frame and the sub-talker's first input for codebooks 1 .. Q-1. Targets
+come out of the layout already beside their rows; nothing is shifted here or later.
 
 Legend: B items, T rows, H talker width, N rows with a talker target, C codec vocabulary, M target frames,
 Q codebooks, V codes per codebook.
@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 import torch.nn.functional as F
+from kathrine_qwen3_tts.batches import CollatedRows, embed
 from torch import Tensor
 
 from kathrine.types import TalkerOutputs
-from kathrine_qwen3_tts.layout import CollatedRows, embed
 
 if TYPE_CHECKING:
     from kathrine_qwen3_tts.network import TtsNetwork

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from kathrine_qwen3_tts.checkpoint import read_tensors
-from kathrine_qwen3_tts.config import has_speaker_encoder, read_config, speaker_encoder_sizes
 from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniDiTConfig
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import ECAPA_TimeDelayNet
 
 from kathrine.errors import KathrineError
+from kathrine_qwen3_tts.checkpoint import read_tensors
+from kathrine_qwen3_tts.config import has_speaker_encoder, read_config, speaker_encoder_sizes
 
 FFT = 1024
 HOP = 256
@@ -46,7 +46,9 @@ class SpeakerEncoder(ECAPA_TimeDelayNet):
         self.sample_rate = int(sizes["sample_rate"])
         self.mel_bands = int(sizes["mel_dim"])
         # Reflect padding inside the network needs more frames than its widest one-sided pad.
-        reach = max(k // 2 * d for k, d in zip(sizes["enc_kernel_sizes"], sizes["enc_dilations"], strict=True))
+        reach = max(
+            k // 2 * d for k, d in zip(sizes["enc_kernel_sizes"], sizes["enc_dilations"], strict=True)
+        )
         self.shortest_frames = reach + 1
 
     @property
@@ -113,7 +115,7 @@ def speaker_embedding(encoder: SpeakerEncoder, wave_24k: np.ndarray) -> np.ndarr
 
 
 def load_speaker_encoder(folder: Path | str, device: torch.device | str = "cpu") -> SpeakerEncoder:
-    """Load the speaker encoder of a `base` checkpoint alone, in float32, without touching the talker's weights.
+    """Load the speaker encoder of a `base` checkpoint alone, in float32; the talker's weights are not read.
 
     Raises:
         KathrineError: the checkpoint has none (custom_voice, voice_design).

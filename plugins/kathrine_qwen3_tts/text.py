@@ -1,8 +1,8 @@
 """The text tokenizer and the three templates that text is wrapped in. No torch, no transformers.
 
 Built straight from vocab.json, merges.txt and tokenizer_config.json: byte-level BPE after NFC and Qwen2's
-splitting pattern. (Loaders that guess the pattern from the folder swap it for another model's in some versions
-of transformers, which changes contractions and mixed-case words.)
+splitting pattern. (Loaders that guess the pattern from the folder swap it for another model's in some
+versions of transformers, which changes contractions and mixed-case words.)
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kathrine_qwen3_tts.config import read_json
-
 from kathrine.errors import KathrineError
+from kathrine_qwen3_tts.config import read_json
 
 ROLE_TOKENS = 3
 TARGET_TAIL = 5
@@ -51,8 +50,8 @@ class TextTokenizer:
     """Text to ids.
 
     `encode` gives the official ids of any string, special tokens parsed. `target_ids`, `reference_ids` and
-    `instruct_ids` are kathrine's own door: they strip the text (a leading newline would melt into the role's),
-    and refuse text that holds the spelling of a special token.
+    `instruct_ids` are kathrine's own door: they strip the text (a leading newline would melt into the
+    role's), and refuse text that holds the spelling of a special token.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -66,15 +65,18 @@ class TextTokenizer:
         self._tokenizer = _build(self.folder)
         self._added = _added_tokens(self.folder)
         self.special_tokens = {token["content"]: number for number, token in self._added}
-        self.role_ids = tuple(self.encode(reference_template("")))[:ROLE_TOKENS]
-        if len(self.encode(target_template(""))) != ROLE_TOKENS + TARGET_TAIL:
+        self._bare = {
+            template: self.encode(template("")) for template in (target_template, reference_template)
+        }
+        self.role_ids = tuple(self._bare[target_template])[:ROLE_TOKENS]
+        if len(self._bare[target_template]) != ROLE_TOKENS + TARGET_TAIL:
             raise KathrineError(
                 f"the tokenizer in {self.folder} does not keep the role together",
-                "vocab.json, merges.txt and tokenizer_config.json must come from the same Qwen3-TTS checkpoint",
+                "vocab.json, merges.txt and tokenizer_config.json must come from one Qwen3-TTS checkpoint",
             )
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a raw string exactly as the official processor gives them; nothing is stripped or refused."""
+        """Ids of a raw string as the official processor gives them; nothing is stripped or refused."""
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -99,11 +101,11 @@ class TextTokenizer:
         return target_body(self.target_ids(text))
 
     def _wrap(self, text: str, template: Any, tail: int) -> list[int]:
-        ids = self.encode(template(self._clean(text)))
-        bare = self.encode(template(""))
+        ids, bare = self.encode(template(self._clean(text))), self._bare[template]
         if ids[:ROLE_TOKENS] != bare[:ROLE_TOKENS] or ids[-tail:] != bare[-tail:]:
             raise KathrineError(
-                f"the text {text[:60]!r} melts into the template around it", "remove control characters at its ends"
+                f"the text {text[:60]!r} melts into the template around it",
+                "remove control characters at its ends",
             )
         return ids
 
@@ -114,7 +116,8 @@ class TextTokenizer:
         for token in self.special_tokens:
             if token in text:
                 raise KathrineError(
-                    f"the text {text[:60]!r} holds the special token {token!r}", "remove it from the transcript"
+                    f"the text {text[:60]!r} holds the special token {token!r}",
+                    "remove it from the transcript",
                 )
         return text
 
@@ -160,7 +163,8 @@ def _build(folder: Path) -> Any:
         model = BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
     except Exception as error:  # the Rust side raises a bare Exception whatever is wrong with the files
         raise KathrineError(
-            f"vocab.json and merges.txt in {folder} do not make a tokenizer ({error})", "fetch the checkpoint again"
+            f"vocab.json and merges.txt in {folder} do not make a tokenizer ({error})",
+            "fetch the checkpoint again",
         ) from error
     tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.NFC()
@@ -174,7 +178,10 @@ def _build(folder: Path) -> Any:
     added = _added_tokens(folder)
     flags = ("lstrip", "normalized", "rstrip", "single_word", "special")
     tokenizer.add_tokens(
-        [AddedToken(token["content"], **{flag: bool(token.get(flag, False)) for flag in flags}) for _, token in added]
+        [
+            AddedToken(token["content"], **{flag: bool(token.get(flag, False)) for flag in flags})
+            for _, token in added
+        ]
     )
     for number, token in added:
         if tokenizer.token_to_id(token["content"]) != number:

@@ -12,25 +12,29 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
-
-from kathrine_qwen3_tts import layout, network, objective
+from kathrine_qwen3_tts import batches, layout, network, objective
 from kathrine_qwen3_tts.layout import Prompt
+from safetensors.torch import load_file
 
 GOLD = Path(__file__).resolve().parents[1] / "data" / "gold"
 CHECKPOINTS = ("tiny-0b6", "tiny-1b7")
 
 
 @functools.cache
+def recorded(name: str) -> dict:
+    """cases.json of one checkpoint: cheap, so that tests can be collected from it."""
+    return json.loads((GOLD / f"{name}.gold" / "cases.json").read_text(encoding="utf-8"))
+
+
+@functools.cache
 def gold(name: str) -> SimpleNamespace:
     """Config, cases, traces and the loaded network of one golden checkpoint. Do not change its weights."""
     config = json.loads((GOLD / name / "config.json").read_text(encoding="utf-8"))
-    cases = json.loads((GOLD / f"{name}.gold" / "cases.json").read_text(encoding="utf-8"))
     return SimpleNamespace(
         name=name,
         config=config,
         control=layout.control_ids(config),
-        cases=cases,
+        cases=recorded(name),
         traces=load_file(GOLD / f"{name}.gold" / "gold.safetensors"),
         network=fresh_network(name),
     )
@@ -64,16 +68,16 @@ def golden_prompt(data: SimpleNamespace, sequence: dict, streamed: bool) -> Prom
 
 def largest(measured: torch.Tensor, expected: torch.Tensor) -> float:
     assert measured.shape == expected.shape
-    return float((measured - expected).abs().max())
+    return float((measured - expected).detach().abs().max())
 
 
-def training_batch(data: SimpleNamespace, case: dict) -> layout.CollatedRows:
+def training_batch(data: SimpleNamespace, case: dict) -> batches.CollatedRows:
     rows = []
     for sequence in case["sequences"]:
         prompt = golden_prompt(data, sequence, streamed=not sequence["non_streaming_mode"])
         codes = data.traces[sequence["codes"]].numpy()[sequence["ref_frames"] :]
         rows.append(layout.training_rows(prompt, codes, data.control))
-    return layout.collate(rows)
+    return batches.collate(rows)
 
 
 def _double_shift(patch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,19 @@
-"""The census from the configuration alone equals the tensors of real checkpoints, and the published counts."""
+"""The census from the configuration alone equals the tensors of checkpoints, and the published counts."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from kathrine_qwen3_tts import config as family_config
 
 from kathrine.errors import KathrineError
+from kathrine_qwen3_tts import config as family_config
 
 GOLD = Path(__file__).parent.parent / "data" / "gold"
 RELEASED = {
@@ -78,6 +79,20 @@ def test_released_sizes_have_the_published_counts(name, prefix):
     layers = Counter(family_config.layer_of(entry) for entry, _, _ in census)
     assert {layer for layer in layers if layer is not None} == set(range(28))
     assert {layers[layer] for layer in range(28)} == {11}
+
+
+@pytest.mark.parametrize("model_type", ["base", "custom_voice"])
+@pytest.mark.parametrize("name", RELEASED)
+def test_census_equals_the_network_that_is_built(name, model_type):
+    import torch
+
+    from kathrine_qwen3_tts.network import TtsNetwork
+
+    config = {**family_config.known_config(name), "tts_model_type": model_type}
+    with torch.device("meta"):
+        network = TtsNetwork(config)
+    built = {entry: tuple(value.shape) for entry, value in network.state_dict().items()}
+    assert built == {entry: shape for entry, shape, _ in family_config.parameter_census(config)}
 
 
 def test_custom_voice_has_no_speaker_encoder():
@@ -153,4 +168,5 @@ def test_reading_configs_imports_no_torch():
         "heavy = {'torch', 'transformers', 'datasets', 'huggingface_hub'} & set(sys.modules);"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

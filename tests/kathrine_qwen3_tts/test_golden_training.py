@@ -1,4 +1,4 @@
-"""The training forward against the official package: rows, hidden states, losses, gradients; and the defects."""
+"""The training forward against the official package: rows, hidden states, losses, gradients; defects."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from golden_model import CHECKPOINTS, fresh_network, gold, largest, planted, training_batch
-
-from kathrine_qwen3_tts import layout, objective
+from kathrine_qwen3_tts import batches, objective
 
 BATCHES = [(name, index) for name in CHECKPOINTS for index in range(2)]
 
@@ -29,7 +28,7 @@ def test_rows_and_hidden_states(name, index):
     data = gold(name)
     case = data.cases["training"][index]
     batch = training_batch(data, case)
-    inputs_BTH = layout.embed(data.network, batch)
+    inputs_BTH = batches.embed(data.network, batch)
     hidden_BTH = data.network.talker_hidden(inputs_BTH)
     for item, sequence in enumerate(case["sequences"]):
         rows = sequence["rows"]
@@ -135,13 +134,11 @@ def test_padding_changes_nothing_and_padded_rows_are_finite():
     for case in data.cases["training"]:
         together = objective.aligned_outputs(data.network, training_batch(data, case))
         for item, sequence in enumerate(case["sequences"]):
-            alone = objective.aligned_outputs(
-                data.network, training_batch(data, {"sequences": [sequence]})
-            )
+            alone = objective.aligned_outputs(data.network, training_batch(data, {"sequences": [sequence]}))
             mine = together.item_N == item
             assert largest(together.logits_NV[mine], alone.logits_NV) < 1e-5
             assert largest(together.hidden_MH[together.item_M == item], alone.hidden_MH) < 1e-5
-        hidden = data.network.talker_hidden(layout.embed(data.network, training_batch(data, case)))
+        hidden = data.network.talker_hidden(batches.embed(data.network, training_batch(data, case)))
         assert torch.isfinite(hidden).all()
 
 
@@ -170,9 +167,11 @@ def test_autocast_computes_in_bf16_from_mixed_weights():
     network = fresh_network("tiny-0b6")
     for parameter in network.talker.model.layers.parameters():
         parameter.data = parameter.data.to(torch.bfloat16)
-    network.talker.model.text_embedding.weight.data = network.talker.model.text_embedding.weight.data.bfloat16()
+    network.talker.model.text_embedding.weight.data = (
+        network.talker.model.text_embedding.weight.data.bfloat16()
+    )
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert layout.embed(network, training_batch(data, case)).dtype == torch.bfloat16
+        assert batches.embed(network, training_batch(data, case)).dtype == torch.bfloat16
         talker, sub = losses(network, training_batch(data, case))
     assert talker.dtype == sub.dtype == torch.float32
     assert talker.item() == pytest.approx(case["losses"]["correct"]["talker"], rel=0.03)

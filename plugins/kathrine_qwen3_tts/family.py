@@ -1,0 +1,231 @@
+"""The model family as kathrine sees it: a thin component over this package's functions. No torch at import."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from kathrine_qwen3_tts.config import (
+    PARTS,
+    codec_config,
+    codec_folder,
+    has_speaker_encoder,
+    known_config,
+    layer_of,
+    parameter_census,
+    read_config,
+)
+
+from kathrine.components import Codec, ModelFamily, Options, Progress, SpeechModel
+from kathrine.errors import KathrineError
+from kathrine.types import Fingerprints, ModelFacts, ParameterSpec
+from kathrine.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from kathrine_qwen3_tts.checkpoint import ResolvedCheckpoint
+
+CODEC_NAME = "Qwen3-TTS-Tokenizer-12Hz"
+
+
+def model_facts(
+    config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint: str, revision: str = ""
+) -> ModelFacts:
+    """Facts from the two parsed configurations, config.json and speech_tokenizer/config.json."""
+    talker = config["talker_config"]
+    present = {part for _, _, part in parameter_census(dict(config))}
+    named = config["tts_model_type"] == "custom_voice"
+    return ModelFacts(
+        family=Qwen3TtsFamily.name,
+        checkpoint=checkpoint,
+        revision=revision,
+        sample_rate=int(codec["input_sample_rate"]),
+        samples_per_frame=int(codec["encode_downsample_rate"]),
+        codebooks=int(talker["num_code_groups"]),
+        codebook_size=int(talker["code_predictor_config"]["vocab_size"]),
+        parts=tuple(part for part in PARTS if part in present),
+        languages=tuple(talker["codec_language_id"]),
+        speakers=tuple(talker.get("spk_id") or {}) if named else (),
+    )
+
+
+def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
+    """Every parameter of the model that config.json describes."""
+    return tuple(ParameterSpec(name, shape, part, layer_of(name)) for name, shape, part in parameter_census(dict(config)))
+
+
+def codec_fingerprint(folder: Path, window: str) -> str:
+    """Hash of all that codes depend on: the codec's weights, its configuration and the attention window."""
+    from kathrine_qwen3_tts.integrity import file_hash, hub_hash
+
+    codec = codec_folder(folder)
+    weights = codec / "model.safetensors"
+    digest = hashlib.sha256((hub_hash(weights) or file_hash(weights)).encode())
+    digest.update((codec / "config.json").read_bytes())
+    digest.update(window.encode())
+    return digest.hexdigest()[:16]
+
+
+class FrameCodec:
+    """The speech tokenizer as the kernel asks for it: clips padded to whole frames, official decoding."""
+
+    def __init__(self, codec: Any) -> None:
+        self._codec = codec
+
+    def encode(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return self._codec.encode(list(waves), pad_to_frames=True)
+
+    def decode(
+        self, codes: Sequence[np.ndarray], progress: Callable[[int, int], None] | None = None
+    ) -> list[np.ndarray]:
+        return self._codec.decode(list(codes), progress)
+
+
+class Qwen3TtsOptions(Options):
+    """Released models: Qwen/Qwen3-TTS-12Hz-0.6B-Base and Qwen/Qwen3-TTS-12Hz-1.7B-Base."""
+
+    checkpoint: str = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+    """A folder in the official layout, a Hub id, or `kathrine:tiny` (an embedded model for trying things out)."""
+    revision: str = ""
+    """Branch, tag or commit on the Hub; empty takes the newest. The run folder records the commit."""
+    attention_window: Literal["full", "windowed"] = "full"
+    """Attention of the speech tokenizer's encoder: "full" equals the official package, "windowed" looks back 10 s
+    as its configuration says. They differ for clips above 10 s; part of the corpus key."""
+
+
+class Qwen3TtsFamily(ModelFamily):
+    """Qwen3-TTS, 12 Hz: base and custom_voice, 0.6B and 1.7B."""
+
+    name = "qwen3_tts"
+    Options = Qwen3TtsOptions
+    options: Qwen3TtsOptions
+
+    def __init__(self, options: Any = None, label: str = "") -> None:
+        super().__init__(options, label)
+        self._resolved: dict[Path, ResolvedCheckpoint] = {}
+
+    # ---- without weights, without torch
+
+    def _configs(self, workspace: Workspace) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """config.json and the codec's, from a folder at hand or from what is known of released models."""
+        checkpoint = self.options.checkpoint
+        if workspace.root in self._resolved:
+            folder: Path | None = self._resolved[workspace.root].path
+        else:
+            folder = self._folder_at_hand(workspace)
+        if folder is not None:
+            return read_config(folder), codec_config(folder)
+        config, codec = known_config(checkpoint), known_config(CODEC_NAME)
+        if config is None or codec is None or "talker_config" not in config:
+            return None
+        return config, codec
+
+    def _folder_at_hand(self, workspace: Workspace) -> Path | None:
+        from kathrine_qwen3_tts.checkpoint import TINY
+        from kathrine_qwen3_tts.download import _cached_snapshot
+
+        checkpoint = self.options.checkpoint
+        if checkpoint == TINY:
+            from kathrine_qwen3_tts.tiny import DATA
+
+            return DATA
+        folder = Path(checkpoint).expanduser()
+        if folder.is_dir():
+            return folder
+        cached = _cached_snapshot(checkpoint, workspace.root / "hub", self.options.revision or None)
+        complete = cached is not None and (cached / "config.json").is_file() and codec_folder(cached).is_dir()
+        return cached if complete else None
+
+    def facts(self, workspace: Workspace) -> ModelFacts | None:
+        configs = self._configs(workspace)
+        if configs is None:
+            return None
+        resolved = self._resolved.get(workspace.root)
+        revision = resolved.revision if resolved else self.options.revision
+        return model_facts(*configs, checkpoint=self.options.checkpoint, revision=revision)
+
+    def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:
+        configs = self._configs(workspace)
+        return None if configs is None else model_specs(configs[0])
+
+    # ---- with files
+
+    def resolved(self, workspace: Workspace) -> ResolvedCheckpoint:
+        """The checkpoint's folder, fetched and checked; once in the life of this component."""
+        from kathrine_qwen3_tts.checkpoint import resolve
+
+        if workspace.root not in self._resolved:
+            options = self.options
+            self._resolved[workspace.root] = resolve(options.checkpoint, workspace.root, options.revision or None)
+        return self._resolved[workspace.root]
+
+    def fetch(self, workspace: Workspace, progress: Progress) -> None:
+        known = workspace.root in self._resolved
+        checkpoint = self.resolved(workspace)
+        if not known:
+            progress.say(f"model: {checkpoint.id} ({checkpoint.revision}), every file checked")
+
+    def fingerprints(self, workspace: Workspace) -> Fingerprints:
+        from kathrine_qwen3_tts.text import TextTokenizer
+
+        folder = self.resolved(workspace).path
+        speaker = ""
+        if has_speaker_encoder(read_config(folder)):
+            from kathrine_qwen3_tts.speaker import speaker_fingerprint
+
+            speaker = speaker_fingerprint(folder)
+        return Fingerprints(
+            codec=codec_fingerprint(folder, self.options.attention_window),
+            speaker=speaker,
+            text=TextTokenizer(folder).fingerprint(),
+        )
+
+    def open_codec(self, workspace: Workspace, device: str = "cpu", decode_only: bool = False) -> Codec:
+        from kathrine_qwen3_tts.codec import load_codec
+
+        folder = self.resolved(workspace).path
+        codec = load_codec(folder, device=device, encoder=not decode_only, window=self.options.attention_window)
+        return FrameCodec(codec)
+
+    def open_text(self, workspace: Workspace) -> Callable[[str], tuple[int, ...]]:
+        from kathrine_qwen3_tts.text import TextTokenizer
+
+        tokenizer = TextTokenizer(self.resolved(workspace).path)
+        return lambda text: tuple(tokenizer.body(text))
+
+    def open_speaker_encoder(
+        self, workspace: Workspace, device: str = "cpu"
+    ) -> Callable[[np.ndarray], np.ndarray] | None:
+        folder = self.resolved(workspace).path
+        if not has_speaker_encoder(read_config(folder)):
+            return None
+        from kathrine_qwen3_tts.speaker import load_speaker_encoder, speaker_embedding
+
+        encoder = load_speaker_encoder(folder, device)
+        return lambda wave: speaker_embedding(encoder, wave)
+
+    def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> SpeechModel:
+        from kathrine_qwen3_tts.model import load_model
+
+        resolved = self.resolved(workspace)
+        facts = self.facts(workspace)
+        if facts is None:
+            raise KathrineError(f"{resolved.id} has no configuration", "fetch the checkpoint again")
+        return load_model(resolved.path, facts, device=device, dtype=dtype)
+
+    def write_checkpoint(
+        self,
+        workspace: Workspace,
+        folder: Path,
+        weights: Mapping[str, torch.Tensor],
+        dtype: str,
+        languages: Mapping[str, int],
+    ) -> tuple[str, ...]:
+        from kathrine_qwen3_tts.checkpoint import write_checkpoint
+
+        patch = {"talker_config": {"codec_language_id": dict(languages)}} if languages else {}
+        out = write_checkpoint(folder, self.resolved(workspace).path, weights, patch, dtype)
+        return tuple(sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()))
