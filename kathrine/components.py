@@ -91,14 +91,25 @@ class Progress(Protocol):
 class Collated(Protocol):
     """A batch as tensors, opaque to the kernel but for its sizes.
 
-    rows: input rows that mean something; padded_rows: those of the padded rectangle. targets: rows with a talker
-    target (frames and ends of speech); target_frames: frames with codes as target.
+    items: what the batch was made of. rows: input rows that mean something; padded_rows: those of the padded
+    rectangle. targets: rows with a talker target (frames and ends of speech); target_frames: frames with codes as
+    target.
     """
 
-    rows: int
-    padded_rows: int
-    targets: int
-    target_frames: int
+    @property
+    def items(self) -> int: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def padded_rows(self) -> int: ...
+
+    @property
+    def targets(self) -> int: ...
+
+    @property
+    def target_frames(self) -> int: ...
 
     def to(self, device: torch.device) -> Collated: ...
 
@@ -494,6 +505,8 @@ class Exporter(Component):
     """A finished run to something that others can load. `[export.NAME]` in a recipe."""
 
     kind = "exporter"
+    folds: ClassVar[bool] = False
+    """Whether every strategy has to be foldable: `check` then refuses one that says why it is not."""
 
     @abstractmethod
     def export(self, run: FinishedRun, folder: Path, progress: Progress) -> ExportResult:

@@ -127,8 +127,8 @@ def kathrine_recipes() -> Iterable[Path]:
 def kathrine_commands(cli: click.Group) -> None:
     """Commands of a plugin's own.
 
-    When: at the start of the command line. Given: the click group, to add commands to. Returns nothing. A name
-    that is taken already is refused, naming the plugin.
+    When: the command line lists its commands, or is given one that is not built in. Given: the click group, to
+    add commands to. Returns nothing. A name that is taken already is refused, naming the plugin.
     """
 
 

@@ -289,7 +289,8 @@ class Stage:
     """One stage: shares of the data entries (sum 1), its length, and factors on the learning rates.
 
     Exactly one of steps and epochs is set. An epoch of a blend = as many draws as its entries have utterances
-    together. lr_scale: by strategy label; missing means 1.
+    together. lr_scale: by strategy label, or "*" for all that
+    have none of their own; missing means 1.
     """
 
     name: str

@@ -1,4 +1,5 @@
-"""Settings that every test shares. Set before anything heavy is imported: some libraries read them only once."""
+"""Settings that every test shares. Set before anything heavy is imported: some libraries read them only
+once."""
 
 from __future__ import annotations
 

@@ -81,8 +81,9 @@ def self_test_table(checks: Sequence[SelfCheck]) -> RenderableType:
     from rich.table import Table
 
     table = Table(title="self-test", title_justify="left")
-    for name in ("check", "result", "measured", "limit", "what it means"):
-        table.add_column(name)
+    for name in ("check", "result", "measured", "limit"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what it means")
     for check in checks:
         verdict = "[green]pass[/green]" if check.passed else "[red]FAIL[/red]"
         table.add_row(check.name, verdict, f"{check.measured:.4g}", f"{check.limit:.4g}", check.explanation)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kathrine_qwen3_tts.family import Qwen3TtsFamily
-
 import kathrine
+from kathrine_qwen3_tts.family import Qwen3TtsFamily
 
 __all__ = ["Qwen3TtsFamily"]
 

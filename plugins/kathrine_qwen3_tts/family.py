@@ -1,4 +1,5 @@
-"""The model family as kathrine sees it: a thin component over this package's functions. No torch at import."""
+"""The model family as kathrine sees it: a thin component over this package's functions. No torch at
+import."""
 
 from __future__ import annotations
 
@@ -7,6 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from kathrine.components import Codec, ModelFamily, Options, Progress, SpeechModel
+from kathrine.errors import KathrineError
+from kathrine.types import Fingerprints, ModelFacts, ParameterSpec
+from kathrine.workspace import Workspace
 from kathrine_qwen3_tts.config import (
     PARTS,
     codec_config,
@@ -18,14 +23,10 @@ from kathrine_qwen3_tts.config import (
     read_config,
 )
 
-from kathrine.components import Codec, ModelFamily, Options, Progress, SpeechModel
-from kathrine.errors import KathrineError
-from kathrine.types import Fingerprints, ModelFacts, ParameterSpec
-from kathrine.workspace import Workspace
-
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
     from kathrine_qwen3_tts.checkpoint import ResolvedCheckpoint
 
 CODEC_NAME = "Qwen3-TTS-Tokenizer-12Hz"
@@ -54,7 +55,10 @@ def model_facts(
 
 def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
     """Every parameter of the model that config.json describes."""
-    return tuple(ParameterSpec(name, shape, part, layer_of(name)) for name, shape, part in parameter_census(dict(config)))
+    return tuple(
+        ParameterSpec(name, shape, part, layer_of(name))
+        for name, shape, part in parameter_census(dict(config))
+    )
 
 
 def codec_fingerprint(folder: Path, window: str) -> str:
@@ -88,12 +92,13 @@ class Qwen3TtsOptions(Options):
     """Released models: Qwen/Qwen3-TTS-12Hz-0.6B-Base and Qwen/Qwen3-TTS-12Hz-1.7B-Base."""
 
     checkpoint: str = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
-    """A folder in the official layout, a Hub id, or `kathrine:tiny` (an embedded model for trying things out)."""
+    """A folder in the official layout, a Hub id, or `kathrine:tiny` (an embedded model for trying things
+    out)."""
     revision: str = ""
     """Branch, tag or commit on the Hub; empty takes the newest. The run folder records the commit."""
     attention_window: Literal["full", "windowed"] = "full"
-    """Attention of the speech tokenizer's encoder: "full" equals the official package, "windowed" looks back 10 s
-    as its configuration says. They differ for clips above 10 s; part of the corpus key."""
+    """Attention of the speech tokenizer's encoder: "full" equals the official package, "windowed" looks
+    back 10 s as its configuration says. They differ for clips above 10 s; part of the corpus key."""
 
 
 class Qwen3TtsFamily(ModelFamily):
@@ -153,18 +158,21 @@ class Qwen3TtsFamily(ModelFamily):
 
     # ---- with files
 
-    def resolved(self, workspace: Workspace) -> ResolvedCheckpoint:
-        """The checkpoint's folder, fetched and checked; once in the life of this component."""
+    def resolved(self, workspace: Workspace, offline: bool = False) -> ResolvedCheckpoint:
+        """The checkpoint's folder, fetched (offline: only looked for) and checked; once in the life of this
+        component."""
         from kathrine_qwen3_tts.checkpoint import resolve
 
         if workspace.root not in self._resolved:
             options = self.options
-            self._resolved[workspace.root] = resolve(options.checkpoint, workspace.root, options.revision or None)
+            self._resolved[workspace.root] = resolve(
+                options.checkpoint, workspace.root, options.revision or None, offline or None
+            )
         return self._resolved[workspace.root]
 
-    def fetch(self, workspace: Workspace, progress: Progress) -> None:
+    def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
         known = workspace.root in self._resolved
-        checkpoint = self.resolved(workspace)
+        checkpoint = self.resolved(workspace, offline)
         if not known:
             progress.say(f"model: {checkpoint.id} ({checkpoint.revision}), every file checked")
 
@@ -187,7 +195,9 @@ class Qwen3TtsFamily(ModelFamily):
         from kathrine_qwen3_tts.codec import load_codec
 
         folder = self.resolved(workspace).path
-        codec = load_codec(folder, device=device, encoder=not decode_only, window=self.options.attention_window)
+        codec = load_codec(
+            folder, device=device, encoder=not decode_only, window=self.options.attention_window
+        )
         return FrameCodec(codec)
 
     def open_text(self, workspace: Workspace) -> Callable[[str], tuple[int, ...]]:

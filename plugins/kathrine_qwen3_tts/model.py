@@ -12,6 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from kathrine.components import SpeechModel
+from kathrine.errors import KathrineError
+from kathrine.types import (
+    Generated,
+    ModelFacts,
+    PromptedExample,
+    Sampling,
+    SelfCheck,
+    SpeechRequest,
+    TalkerOutputs,
+)
 from kathrine_qwen3_tts.batches import CollatedRows, collate
 from kathrine_qwen3_tts.checkpoint import read_tensors
 from kathrine_qwen3_tts.config import read_config
@@ -30,21 +42,10 @@ from kathrine_qwen3_tts.objective import aligned_outputs
 from kathrine_qwen3_tts.selftest import self_test
 from kathrine_qwen3_tts.text import TextTokenizer
 
-from kathrine.components import SpeechModel
-from kathrine.errors import KathrineError
-from kathrine.types import (
-    Generated,
-    ModelFacts,
-    PromptedExample,
-    Sampling,
-    SelfCheck,
-    SpeechRequest,
-    TalkerOutputs,
-)
-
 TAG_TABLE = "talker.model.codec_embedding.weight"
 TAG_ROWS = 1024
-"""The last rows of the codec embedding are for control ids, language tags and speakers; no code is among them."""
+"""The last rows of the codec embedding are for control ids, language tags and speakers; no code is among
+them."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -64,11 +65,13 @@ def taken_rows(config: dict[str, Any]) -> dict[int, str]:
 class Qwen3TtsModel(SpeechModel):
     """Network, tokenizer facts and configuration of one checkpoint.
 
-    A model whose frozen weights are bf16 computes under autocast, whoever calls it, so that weights trained in
-    float32 fit beside them.
+    A model whose frozen weights are bf16 computes under autocast, whoever calls it, so that weights
+    trained in float32 fit beside them.
     """
 
-    def __init__(self, network: TtsNetwork, facts: ModelFacts, role_ids: Sequence[int], dtype: str = "fp32") -> None:
+    def __init__(
+        self, network: TtsNetwork, facts: ModelFacts, role_ids: Sequence[int], dtype: str = "fp32"
+    ) -> None:
         self.network: TtsNetwork = network
         self.facts = facts
         self.config: dict[str, Any] = network.config
@@ -109,7 +112,10 @@ class Qwen3TtsModel(SpeechModel):
 
     def collate(self, items: Sequence[PromptedExample]) -> CollatedRows:
         return collate(
-            [training_rows(self.prompt(item), item.example.codes_FQ, self._control, item.end) for item in items]
+            [
+                training_rows(self.prompt(item), item.example.codes_FQ, self._control, item.end)
+                for item in items
+            ]
         )
 
     def forward(self, batch: Any) -> TalkerOutputs:
@@ -127,7 +133,9 @@ class Qwen3TtsModel(SpeechModel):
 
     def language_id(self, language: str) -> int | None:
         name = language.lower()
-        known = {key.lower(): int(row) for key, row in self.config["talker_config"]["codec_language_id"].items()}
+        known = {
+            key.lower(): int(row) for key, row in self.config["talker_config"]["codec_language_id"].items()
+        }
         return None if name in self._muted else known.get(name)
 
     def language_table(self) -> str:
@@ -138,7 +146,8 @@ class Qwen3TtsModel(SpeechModel):
         first, last = table_VH.shape[0] - TAG_ROWS, table_VH.shape[0] - 1
         if not first <= row <= last:
             raise KathrineError(
-                f"row {row} can not hold a language tag", f"choose a free row between {first} and {last}, such as 2100"
+                f"row {row} can not hold a language tag",
+                f"choose a free row between {first} and {last}, such as 2100",
             )
         taken = taken_rows(self.config).get(row)
         if taken is not None and self.language_id(language) != row:

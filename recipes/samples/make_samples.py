@@ -1,11 +1,11 @@
 """Makes the two bundled sample corpora anew: `python make_samples.py` beside this file.
 
-Needs the `espeak-ng` program (1.51 was used). Every word of the texts was written for this project, the people are
-invented, and the voices are espeak-ng's Norwegian one in several variants. The same program version gives the same
-files, byte for byte.
+Needs the `espeak-ng` program (1.51 was used). Every word of the texts was written for this project, the
+people are invented, and the voices are espeak-ng's Norwegian one in several variants. The same program
+version gives the same files, byte for byte.
 
-Layouts: `npsc` as the day files of the parliament corpus (JSON Lines and one tar.gz a day), `nb-librivox` as the
-segmented read-aloud set (metadata.csv and one mp3 an utterance). Waves: float32 [samples], mono.
+Layouts: `npsc` as the day files of the parliament corpus (JSON Lines and one tar.gz a day), `nb-librivox` as
+the segmented read-aloud set (metadata.csv and one mp3 an utterance). Waves: float32 [samples], mono.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ SPEAKER_IDS = {
 }
 K, H, S, T, A = SPEAKER_IDS
 
-# (speaker, transcript, transcript with digits or None, language code or None, the audio says so much and goes on)
+# (speaker, transcript, transcript with digits or None, language code or None, the audio says so much and goes
+# on)
 DAYS: dict[tuple[str, str], list[tuple]] = {
     ("train", "20200107"): [
         (K, "stortingets møte er lovlig satt"),
@@ -57,7 +58,11 @@ DAYS: dict[tuple[str, str], list[tuple]] = {
         (T, "vi <inaudible> om å vente litt"),
         (A, "eg vil berre seie at dette hastar", None, "nn-NO"),
         (A, "ungene våre kan ikke stå langs veien i mørket"),
-        (K, "flere har ikke bedt om ordet til sak nummer to", "flere har ikke bedt om ordet til sak nummer 2"),
+        (
+            K,
+            "flere har ikke bedt om ordet til sak nummer to",
+            "flere har ikke bedt om ordet til sak nummer 2",
+        ),
         (K, "votering i denne saken skjer ved møtets slutt"),
     ],
     ("train", "20200114"): [
@@ -167,14 +172,20 @@ def mp3(wave: np.ndarray, rate: int) -> bytes:
     """About 50 kbit/s at 48 kHz; keeps everything that espeak-ng makes (up to 10.5 kHz)."""
     buffer = io.BytesIO()
     soundfile.write(
-        buffer, wave, rate, format="MP3", subtype="MPEG_LAYER_III", bitrate_mode="VARIABLE", compression_level=0.8
+        buffer,
+        wave,
+        rate,
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        bitrate_mode="VARIABLE",
+        compression_level=0.8,
     )
     return buffer.getvalue()
 
 
 def clips_of_day(rows: list[tuple]) -> list[np.ndarray]:
-    """Clips at 48 kHz, each a whole number of milliseconds; a row that "goes on" is cut off from the next one in
-    the middle of the sound, as the real clips are."""
+    """Clips at 48 kHz, each a whole number of milliseconds; a row that "goes on" is cut off from the next one
+    in the middle of the sound, as the real clips are."""
     waves: list[np.ndarray] = []
     carried: np.ndarray | None = None
     for index, row in enumerate(rows):

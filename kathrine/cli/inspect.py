@@ -1,0 +1,114 @@
+"""`kathrine inspect`: what a model consists of, what a recipe trains of it, and whether its alignment is right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from kathrine.catalog import Catalog
+from kathrine.errors import KathrineError
+from kathrine.inspect.census import Census, count_parts, module_tree
+from kathrine.inspect.show import as_json, parts_table, self_test_table, tree_view
+from kathrine.inspect.target import Target, find_target
+from kathrine.recipe.plan import claims
+from kathrine.recipe.recipe import load_recipe
+from kathrine.types import ParameterSpec, SelfCheck
+from kathrine.workspace import Workspace
+
+
+@click.command("inspect")
+@click.argument("model")
+@click.option("--recipe", "recipe_name", help="Mark what this recipe trains.")
+@click.option("--profile", help="Lay [profile.NAME] over the recipe.")
+@click.option("--checkpoint", default="best", show_default=True, help="Of a run: best, last, or a step.")
+@click.option("--fetch", is_flag=True, help="Download the weights where they are not here, for the self-test.")
+@click.option("--no-self-test", is_flag=True, help="Look at names and shapes only.")
+@click.option("--tree", "show_tree", is_flag=True, help="Show the whole module tree.")
+@click.option("--json", "json_", is_flag=True, help="Machine-readable, with every name and shape.")
+def command(
+    model: str,
+    recipe_name: str | None,
+    profile: str | None,
+    checkpoint: str,
+    fetch: bool,
+    no_self_test: bool,
+    show_tree: bool,
+    json_: bool,
+) -> int:
+    """Look into MODEL: a model's folder or name, or a run's folder.
+
+    Parts and counts need the configuration alone. With weights at hand the self-test runs: it proves on codes that
+    the model generates itself that training sees what generation does. Exit code 1 when it fails.
+    """
+    workspace = Workspace.default()
+    catalog = Catalog.load()
+    recipe = load_recipe(recipe_name, profile, catalog=catalog) if recipe_name else None
+    target = find_target(model, recipe, catalog, workspace)
+    facts = target.family.facts(workspace)
+    specs = target.family.parameters(workspace)
+    if facts is None or specs is None:
+        raise KathrineError(f"the configuration of {model} is not here", "add --fetch, or give a local folder")
+    claimed = claims(target.recipe, workspace, specs, facts) if target.recipe is not None else []
+    census = count_parts(specs, claimed)
+    checks: list[SelfCheck] | None = None
+    reason = "left out by --no-self-test"
+    if not no_self_test:
+        reason = "" if fetch or target.family.at_hand(workspace) else "the weights are not here: add --fetch"
+        if not reason:
+            checks = run_self_test(target, checkpoint, workspace)
+    if json_:
+        click.echo(json.dumps(as_json(facts, specs, census, checks), indent=2))
+    else:
+        show(model, specs, census, checks, reason, show_tree)
+    return 1 if checks is not None and not all(check.passed for check in checks) else 0
+
+
+def run_self_test(target: Target, checkpoint: str, workspace: Workspace) -> list[SelfCheck]:
+    """Load the model, with a run's trained weights where it is a run, and let it test itself."""
+    import torch
+
+    from kathrine.progress import open_progress
+    from kathrine.train.checkpoint import pick
+    from kathrine.train.folder import RunFolder
+    from kathrine.train.trainable import make_trainable
+
+    with open_progress() as progress:
+        target.family.fetch(workspace, progress)
+    model = target.family.load(workspace)
+    if target.run is not None and target.recipe is not None:
+        saved = pick(RunFolder(target.run).checkpoints, checkpoint)
+        claimed = claims(target.recipe, workspace, model.specs, model.facts)
+        trainable = make_trainable(model, target.recipe.strategies, claimed, target.recipe.run.seed)
+        weights = saved.tensors("ema") or saved.tensors("trainable")
+        with torch.no_grad():
+            for name, parameter in trainable.parameters.items():
+                parameter.copy_(weights[name])
+    model.network.eval()
+    return model.self_test()
+
+
+def show(
+    title: str,
+    specs: Sequence[ParameterSpec],
+    census: Census,
+    checks: Sequence[SelfCheck] | None,
+    reason: str,
+    show_tree: bool,
+) -> None:
+    """Tables for people."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if show_tree:
+        console.print(tree_view(module_tree(specs), title))
+    console.print(parts_table(census, title))
+    if checks is None:
+        console.print(f"self-test: {reason}")
+    elif not checks:
+        console.print("self-test: this model family has none")
+    else:
+        console.print(self_test_table(checks))
+        passed = all(check.passed for check in checks)
+        console.print("self-test: [green]pass[/green]" if passed else "self-test: [red]FAIL[/red]")

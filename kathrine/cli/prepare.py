@@ -1,0 +1,36 @@
+"""`kathrine prepare RECIPE`: from recordings to the prepared corpus."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(name="prepare")
+@click.argument("recipe")
+@click.option("--profile", metavar="NAME", help="Profile of the recipe to lay over it.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set one option; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts of the corpus as JSON.")
+def command(recipe: str, profile: str | None, sets: tuple[str, ...], as_json: bool) -> None:
+    """Fetch, condition, check and encode the data of RECIPE.
+
+    Twice is harmless: what was encoded is kept, and a run that was killed goes on where it stopped.
+    """
+    import json
+
+    from kathrine.corpus.prepare import prepare
+    from kathrine.corpus.report import corpus_table
+    from kathrine.progress import open_progress
+    from kathrine.recipe import load_recipe
+    from kathrine.workspace import Workspace
+
+    resolved = load_recipe(recipe, profile=profile, sets=sets)
+    with open_progress() as progress:
+        corpus = prepare(resolved, Workspace.default(), progress)
+    if as_json:
+        told = {"folder": str(corpus.folder), "fingerprint": corpus.fingerprint, **corpus.facts}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    Console().print(corpus_table(corpus.facts))
+    click.echo(f"prepared corpus: {corpus.folder}")

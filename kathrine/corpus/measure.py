@@ -1,0 +1,264 @@
+"""Texts and recordings of rows: normalised and measured once, remembered in the stores by key."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kathrine.corpus import keys
+from kathrine.corpus.audio import AudioRejected, Conditioning, Sound, condition, read_audio
+from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, tags_gate, text_gate
+from kathrine.corpus.rows import Row
+from kathrine.corpus.select import ORDER, choose
+from kathrine.corpus.stores import Stores
+from kathrine.corpus.text import letters, rules_key, spoken_text, without_added_stop
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kathrine.components import Language, Progress
+    from kathrine.recipe.tables import DataTable, PrepareTable
+
+CHUNK = 256
+THREADS = min(4, os.cpu_count() or 1)
+LONGEST_SURPLUS = 30.0
+"""Seconds beyond max_seconds that trimming could still take away; longer recordings are not even decoded."""
+
+
+def chunks(rows: Sequence[Row], size: int = CHUNK) -> Iterator[Sequence[Row]]:
+    """Rows in portions, so that what is held at once does not grow with the corpus."""
+    for first in range(0, len(rows), size):
+        yield rows[first : first + size]
+
+
+# --------------------------------------------------------------------------- texts
+
+
+@dataclass(slots=True)
+class Texts:
+    """Spoken texts and token ids by key. open_text is called when the first text has to be tokenised."""
+
+    stores: Stores
+    language: Language | None
+    tokenizer: str
+    open_text: Callable[[], Callable[[str], tuple[int, ...]]]
+    _tokenise: Callable[[str], tuple[int, ...]] | None = None
+
+    def take(self, rows: Sequence[Row], variants: Iterable[str], table: PrepareTable) -> None:
+        """Set texts, tokens and letters of rows, and reject those whose main text fails its gates.
+
+        A variant other than "text" that fails is left out of its utterance.
+        """
+        rules = rules_key(self.language)
+        wanted = {
+            keys.text_key(row.utterance.texts[variant], variant, rules, self.tokenizer, row.cut): (
+                row,
+                variant,
+            )
+            for row in rows
+            for variant in variants
+            if variant in row.utterance.texts
+        }
+        for key, (row, variant) in wanted.items():
+            if key not in self.stores.texts:
+                self._make(key, row.utterance.texts[variant], variant, row.cut)
+        made = self.stores.texts.many(wanted)
+        for row in rows:
+            row.texts, row.tokens = {}, {}
+            for variant in variants:
+                written = row.utterance.texts.get(variant)
+                if written is None:
+                    continue
+                key = keys.text_key(written, variant, rules, self.tokenizer, row.cut)
+                spoken, refused = made[key]["spoken"], made[key]["rejected"]
+                reason = tags_gate(written, table) or (
+                    "text refused" if refused else text_gate(spoken, table)
+                )
+                if not reason:
+                    row.texts[variant] = key
+                    row.tokens[variant] = len(made[key]["ids"])
+                elif variant == "text":
+                    row.reject(reason, refused)
+                if variant == "text":
+                    row.letters = letters(spoken)
+
+    def hidden(self, row: Row) -> None:
+        """A hidden reference: its text is not known."""
+        row.texts = {"text": keys.text_key("", "hidden", "", self.tokenizer, False)}
+        row.tokens = {"text": 0}
+        self.stores.texts.add(row.texts["text"], spoken="", ids=[], rejected="")
+
+    def _make(self, key: str, written: str, variant: str, cut: bool) -> None:
+        answer = spoken_text(written, variant, self.language)
+        spoken = without_added_stop(written, answer.text) if cut else answer.text
+        ids: tuple[int, ...] = ()
+        if not answer.rejected and spoken:
+            self._tokenise = self._tokenise or self.open_text()
+            ids = self._tokenise(spoken)
+        self.stores.texts.add(key, spoken=spoken, ids=list(ids), rejected=answer.rejected)
+
+
+# --------------------------------------------------------------------------- recordings
+
+
+def read_conditioned(row: Row, settings: Conditioning, limit: float = 0.0) -> tuple[np.ndarray, Sound]:
+    """The conditioned wave float32 [samples] of a row's recording. Raises AudioRejected."""
+    utterance = row.utterance
+    assert utterance.audio is not None
+    wave_NC, rate = read_audio(utterance.audio, utterance.start, utterance.end, utterance.seconds, limit)
+    return condition(wave_NC, rate, settings)
+
+
+@dataclass(slots=True)
+class Sounds:
+    """Content hashes and measurements of recordings."""
+
+    stores: Stores
+    settings: Conditioning
+    pool: ThreadPoolExecutor
+
+    def take(self, rows: Sequence[Row], limit: float) -> float:
+        """Set content, audio, sound and seconds of rows that have a recording; reject what can not be read.
+
+        limit: seconds beyond which nothing is decoded; 0: none. Returns the seconds that had to be listened
+        to."""
+        rows = [row for row in rows if row.kept and row.utterance.audio is not None]
+        self._hash(rows)
+        rows = [row for row in rows if row.kept]
+        by_key: dict[str, list[Row]] = {}
+        for row in rows:
+            utterance = row.utterance
+            row.audio = keys.audio_key(row.content, utterance.start, utterance.end, self.settings.key())
+            by_key.setdefault(keys.sound_key(row.audio, utterance.seconds), []).append(row)
+        new = [key for key in by_key if key not in self.stores.sounds]
+        listened = 0.0
+        for key, heard in zip(
+            new, self.pool.map(lambda key: self._listen(by_key[key][0], limit), new), strict=True
+        ):
+            if isinstance(heard, Sound):
+                listened += heard.seconds
+                self.stores.sounds.add(key, sound=json.dumps(asdict(heard)), rejected="", detail="")
+            elif heard.reason == "too long":
+                # Depends on an option that is no part of the key, and costs nothing to find out again.
+                for row in by_key[key]:
+                    row.reject(heard.reason, heard.detail)
+            else:
+                self.stores.sounds.add(key, sound="", rejected=heard.reason, detail=heard.detail)
+        for key, values in self.stores.sounds.many(by_key).items():
+            for row in by_key[key]:
+                self._tell(row, values)
+        return listened
+
+    def _tell(self, row: Row, values: dict[str, str]) -> None:
+        if values["rejected"]:
+            row.reject(values["rejected"], values["detail"])
+            return
+        row.sound = Sound(**json.loads(values["sound"]))
+        row.cut = row.utterance.cut or row.sound.open_end
+        if not row.imported:
+            row.seconds = row.sound.seconds
+
+    def _listen(self, row: Row, limit: float) -> Sound | AudioRejected:
+        try:
+            return read_conditioned(row, self.settings, limit)[1]
+        except AudioRejected as rejected:
+            return rejected
+
+    def _hash(self, rows: Sequence[Row]) -> None:
+        paths: dict[Path, list[Row]] = {}
+        for row in rows:
+            assert row.utterance.audio is not None
+            paths.setdefault(row.utterance.audio, []).append(row)
+        stats: dict[str, Path] = {}
+        for path, users in paths.items():
+            if path.is_file():
+                stats[keys.stat_key(path)] = path
+            else:
+                for row in users:
+                    row.reject("missing file", str(path))
+        new = [stat for stat in stats if stat not in self.stores.files]
+        for stat, content in zip(
+            new, self.pool.map(lambda stat: keys.file_digest(stats[stat]), new), strict=True
+        ):
+            self.stores.files.add(stat, content=content)
+        for stat, values in self.stores.files.many(stats).items():
+            for row in paths[stats[stat]]:
+                row.content = values["content"]
+
+
+def gate(row: Row, table: PrepareTable) -> None:
+    """All gates that need the recording, or the codes in its place."""
+    if not row.kept:
+        return
+    if row.sound is not None and not row.imported:
+        row.reject(audio_gates(row.sound, row.letters, table))
+    else:
+        row.reject(duration_gate(row.seconds, table) or rate_gate(row.letters, row.seconds, table))
+
+
+def measure_and_choose(
+    rows: Sequence[Row],
+    table: DataTable,
+    prepare: PrepareTable,
+    sounds: Sounds,
+    needs_other: bool,
+    progress: Progress,
+    description: str,
+) -> None:
+    """Measure rows until max_hours is met, or all of them; reject what fails a gate or is not wanted.
+
+    Split by split, in order: how far it has to listen depends on the recordings alone.
+    """
+    waiting = {split: [row for row in rows if row.kept and row.split == split] for split in ORDER}
+    heard: set[int] = set()
+    recordings: set[str] = set()
+    began, listened = time.monotonic(), 0.0
+    with progress.task(description, total=sum(map(len, waiting.values()))) as advance:
+        while True:
+            passed = [row for row in rows if row.kept and id(row) in heard]
+            choice = choose(passed, table, needs_other)
+            missing = _missing(choice.used, choice.allowed, waiting)
+            if not missing:
+                break
+            split, seconds = missing
+            while waiting[split] and seconds > 0:
+                portion, waiting[split] = waiting[split][:CHUNK], waiting[split][CHUNK:]
+                listened += sounds.take(portion, prepare.max_seconds + LONGEST_SURPLUS)
+                for row in portion:
+                    # Two utterances of one recording would lend each other their own voice.
+                    row.reject("duplicate" if row.kept and row.audio in recordings else "")
+                    gate(row, prepare)
+                    heard.add(id(row))
+                    if row.kept and row.audio:
+                        recordings.add(row.audio)
+                sounds.stores.flush()
+                seconds -= sum(row.seconds for row in portion if row.kept)
+                speed = listened / max(time.monotonic() - began, 1e-9)
+                advance(len(portion), description=f"{description}, {speed:.0f} x real time")
+    for place, reason in choice.left_out.items():
+        passed[place].reject(reason)
+    for rest in waiting.values():
+        for row in rest:
+            row.reject("max_hours")
+
+
+def _missing(used: dict, allowed: dict, waiting: dict) -> tuple | None:
+    """The first split that has room and rows left: (split, seconds of room)."""
+    for split in ORDER:
+        if not waiting[split]:
+            continue
+        if allowed[split] is None:
+            return split, math.inf
+        room = allowed[split] - used[split]
+        if split == "train":
+            room -= used["validation"] + used["test"]
+        if room > 0:
+            return split, room
+    return None

@@ -1,0 +1,231 @@
+"""`kathrine prepare`: from the recipe's sources to a prepared corpus, in numbered steps.
+
+What was computed is kept in stores by key, so that a second run computes nothing, a changed option only what
+it concerns, and a killed run goes on where it stopped. Memory holds rows, never the audio or codes of all of
+them."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kathrine.components import SourceContext
+from kathrine.corpus import keys
+from kathrine.corpus.assemble import assemble, content_digest
+from kathrine.corpus.audio import Conditioning
+from kathrine.corpus.encode import Encoders, encode
+from kathrine.corpus.files import locked, write_json
+from kathrine.corpus.measure import THREADS, Sounds, Texts, chunks, measure_and_choose
+from kathrine.corpus.prepared import REFERENCE_ID, PreparedCorpus
+from kathrine.corpus.report import corpus_facts, entry_facts, tell
+from kathrine.corpus.rows import Row, list_rows
+from kathrine.corpus.select import fix_where_drawing_fails, fixed_references, hold_out
+from kathrine.corpus.stores import Stores
+from kathrine.corpus.text import rules_key
+from kathrine.corpus.voices import file_reference, own_references, prefer_utterances
+from kathrine.errors import KathrineError
+from kathrine.types import Fingerprints, ModelFacts
+
+if TYPE_CHECKING:
+    from kathrine.components import Progress
+    from kathrine.recipe.recipe import DataEntry, Recipe
+    from kathrine.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every entry is prepared with."""
+
+    recipe: Recipe
+    workspace: Workspace
+    progress: Progress
+    facts: ModelFacts
+    fingerprints: Fingerprints
+    stores: Stores
+    sounds: Sounds
+    texts: Texts
+
+
+def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> PreparedCorpus:
+    """Prepare the recipe's corpus, or open it where it is prepared already.
+
+    Given: a recipe; the workspace, whose `corpus` folder takes stores and corpora. Returns: the corpus,
+    opened. Raises: KathrineError where a source, the model or the workspace fails, or where nothing is left
+    of the data."""
+    # 1. The model: what its codes, voices and texts depend on.
+    recipe.model.fetch(workspace, progress)
+    facts = recipe.model.facts(workspace)
+    if facts is None:
+        raise KathrineError(
+            f"the configuration of model.{recipe.model.label} is not at hand", "name a checkpoint"
+        )
+    fingerprints = recipe.model.fingerprints(workspace)
+    settings = Conditioning.of(recipe.prepare, facts.sample_rate)
+
+    with (
+        locked(workspace.corpus / "lock", progress.say),
+        ThreadPoolExecutor(THREADS, thread_name_prefix="prepare") as pool,
+    ):
+        # 2. What was computed before; what a killed run left half-written is cleared away.
+        for left in workspace.corpus.glob(".prepared-*.tmp"):
+            shutil.rmtree(left)
+        stores = Stores.open(workspace.corpus)
+        sounds = Sounds(stores, settings, pool)
+        texts = Texts(stores, recipe.language, fingerprints.text, lambda: recipe.model.open_text(workspace))
+        bench = Bench(recipe, workspace, progress, facts, fingerprints, stores, sounds, texts)
+
+        # 3. Each entry: list, normalise, measure, gate, choose, hold out, find references.
+        everything: list[Row] = []
+        examples: list[Row] = []
+        told = {}
+        for entry in recipe.data:
+            rows, hidden, notes = prepare_entry(entry, bench)
+            everything += rows
+            examples += [row for row in rows if row.kept] + hidden
+            told[entry.name] = entry_facts(entry.source.name, rows, notes)
+        stores.flush()
+        facts_of_corpus = corpus_facts(facts, fingerprints, settings.key(), rules_key(recipe.language), told)
+        refuse_empty(recipe, facts_of_corpus)
+
+        # 4. Encode what is not in the stores, and write the corpus under the name of its content.
+        for row in examples:
+            set_keys(row, fingerprints, facts)
+        fingerprint = content_digest(examples, facts_of_corpus)
+        folder = workspace.corpus / f"prepared-{fingerprint[:20]}"
+        if not (folder / "complete.json").is_file():
+            encoders = Encoders(
+                lambda: recipe.model.open_codec(workspace, device_of(recipe)),
+                lambda: recipe.model.open_speaker_encoder(workspace, device_of(recipe)),
+                facts,
+            )
+            encode(examples, stores, encoders, settings, recipe.prepare, pool, progress)
+            assemble(folder, examples, everything, facts_of_corpus, fingerprint, stores)
+        recipes = workspace.corpus / "recipes"
+        recipes.mkdir(exist_ok=True)
+        write_json(recipes / f"{keys.recipe_key(recipe)}.json", {"corpus": folder.name})
+
+    # 5. Say what became of it.
+    tell(facts_of_corpus, recipe.prepare, progress)
+    return PreparedCorpus.open(folder)
+
+
+def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row], list[str]]:
+    """All rows of an entry with their verdicts, its hidden references, and notes."""
+    recipe, table, progress = bench.recipe, entry.table, bench.progress
+    context = source_context(entry, bench)
+    entry.source.prepare(context)
+    utterances = entry.source.utterances(context)
+    rows, notes = list_rows(
+        entry.name, table, utterances, bench.facts, bench.fingerprints.codec, bench.stores.codes
+    )
+    variants = wanted_variants(entry, rows)
+    for portion in chunks([row for row in rows if row.kept]):
+        bench.texts.take(portion, variants, recipe.prepare)
+
+    # The voice: a file for all, the source's choice for a row, or other utterances of the speaker.
+    has_voice = bool(bench.fingerprints.speaker)
+    hidden: list[Row] = []
+    if table.reference == "file":
+        hidden = [file_reference(entry.name, table, bench.sounds, bench.texts)]
+        for row in rows:
+            row.reference, row.own_reference = REFERENCE_ID, True
+    else:
+        hidden, more = own_references(entry.name, rows, bench.sounds, bench.texts)
+        notes += more
+    for row in rows:
+        if row.utterance.audio is None and not (row.imported and (row.own_reference or not has_voice)):
+            row.reject("no audio")
+
+    drop = recipe.prepare.single_utterance_speakers == "drop"
+    measure_and_choose(
+        rows, table, recipe.prepare, bench.sounds, has_voice and drop, progress, f"listening to {entry.name}"
+    )
+    kept = [row for row in rows if row.kept]
+    cut = [row for row in kept if row.cut]
+    for portion in chunks(cut):
+        bench.texts.take(portion, variants, recipe.prepare)
+    kept = [row for row in kept if row.kept]
+    notes += variant_notes(variants, kept)
+
+    if not any(row.split == "validation" for row in kept):
+        hold_out(kept, table.validation_share, has_voice and drop)
+    hidden = prefer_utterances(kept, hidden)
+    if table.reference == "fixed":
+        fixed_references(kept)
+    fix_where_drawing_fails(kept, has_voice)
+    return rows, hidden, notes
+
+
+def source_context(entry: DataEntry, bench: Bench) -> SourceContext:
+    """What the source is told."""
+    recipe, table = bench.recipe, entry.table
+    return SourceContext(
+        folder=bench.workspace.folder("sources", entry.source.name),
+        workspace=bench.workspace,
+        progress=bench.progress,
+        seed=recipe.run.seed,
+        max_hours=table.max_hours,
+        speaker_cap_minutes=table.speaker_cap_minutes,
+        speakers=tuple(table.speakers),
+        min_seconds=recipe.prepare.min_seconds,
+        max_seconds=recipe.prepare.max_seconds,
+        offline=recipe.run.offline,
+    )
+
+
+def wanted_variants(entry: DataEntry, rows: list[Row]) -> tuple[str, ...]:
+    """The text variants to encode: "text", and those with a share. Raises KathrineError for one that no row
+    has."""
+    named = [name for name, share in entry.table.variants.items() if share > 0]
+    present = {name for row in rows for name in row.utterance.texts}
+    for name in named:
+        if rows and name not in present:
+            raise KathrineError(
+                f"data entry {entry.name}: the source {entry.source.name} has no text variant '{name}'",
+                f"it has {', '.join(sorted(present))}",
+            )
+    return tuple(dict.fromkeys(["text", *named]))
+
+
+def variant_notes(variants: tuple[str, ...], rows: list[Row]) -> list[str]:
+    """How many utterances lack a variant: what has its share is then drawn among the others."""
+    lacking = {name: sum(name not in row.tokens for row in rows) for name in variants if name != "text"}
+    return [
+        f"{count} of {len(rows)} utterances have no usable '{name}'"
+        for name, count in lacking.items()
+        if count
+    ]
+
+
+def set_keys(row: Row, fingerprints: Fingerprints, facts: ModelFacts) -> None:
+    """Keys of codes and voice, and the number of frames, of a row that is kept."""
+    if not row.imported:
+        row.codes_key = keys.codes_key(row.audio, fingerprints.codec)
+        assert row.sound is not None
+        row.seconds = row.sound.seconds
+        row.frames = -(-row.sound.samples // facts.samples_per_frame)
+    if fingerprints.speaker and row.audio:
+        row.speaker_key = keys.speaker_key(row.audio, fingerprints.speaker)
+
+
+def refuse_empty(recipe: Recipe, facts: dict) -> None:
+    """An entry of which nothing is left is an error: the run would silently be another one."""
+    for name, entry in facts["entries"].items():
+        if not entry["splits"].get("train"):
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in entry["rejected"].items())
+            seen = f"of {entry['seen']} utterances none is left to train on ({reasons})"
+            raise KathrineError(
+                f"data entry {name}: " + (seen if entry["seen"] else "the source gave no utterances"),
+                "look at its limits and at [prepare]" if entry["seen"] else "look at the source's options",
+            )
+
+
+def device_of(recipe: Recipe) -> str:
+    """Where the encoders run."""
+    if recipe.prepare.device != "auto":
+        return recipe.prepare.device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

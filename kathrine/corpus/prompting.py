@@ -1,0 +1,173 @@
+"""In which form an utterance is put to the model: voice, prompt form, text layout, text variant, language
+tag.
+
+Every choice is a pure function of the seed, the utterance, and how often it came before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kathrine.corpus.mixture import HIDDEN, Corpus, Draw, Row, fraction
+from kathrine.recipe.tables import DataTable, PromptTable
+from kathrine.types import Example, PromptedExample
+
+Chance = Callable[[str], float]
+"""A number in [0, 1) for each thing to be decided, by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Everything drawn for one use of an utterance. reference: key of the recording that gives the voice."""
+
+    variant: str
+    streamed: bool
+    in_context: bool
+    reference: str | None
+    language: str | None
+
+
+@dataclass(eq=False)
+class Prompter:
+    """Makes the choices of `[prompt]` for draws, and the examples that follow from them.
+
+    rows: all of the corpus. data: the table of each entry. tag: name of the language tag for a language, or
+    None where the model has none.
+    """
+
+    rows: Sequence[Row]
+    prompt: PromptTable
+    data: Mapping[str, DataTable]
+    seed: int
+    tag: Callable[[str], str | None] = lambda language: None
+    by_key: dict[str, Row] = field(init=False)
+    same_voice: dict[tuple[str, str], list[Row]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.by_key = {row.key: row for row in self.rows}
+        self.same_voice = defaultdict(list)
+        for row in self.rows:
+            if not row.id.startswith(HIDDEN):
+                self.same_voice[row.entry, row.speaker].append(row)
+
+    def chance(self, draw: Draw) -> Chance:
+        """Numbers that depend on seed, stage, turn and key alone."""
+        return lambda what: fraction(self.seed, "prompt", what, draw.stage, draw.turn, draw.key)
+
+    def choose(self, draw: Draw, chance: Chance | None = None) -> Choice:
+        """The choices for one draw. Given: chance, other numbers than those that belong to the draw."""
+        row = self.by_key[draw.key]
+        chance = chance or self.chance(draw)
+        reference = self._reference(row, chance("reference"), fits=False)
+        in_context = chance("in_context") < self.prompt.in_context
+        if in_context:
+            # the prompt holds the recording and its text: it has to be short enough, and not the target
+            # itself
+            fitting = self._reference(row, chance("reference"), fits=True)
+            in_context = fitting is not None
+            reference = fitting if fitting is not None else reference
+        language = self.tag(row.language) if chance("language") < self.prompt.language_tag else None
+        return Choice(
+            variant=self._variant(row, chance("variant")),
+            streamed=chance("streamed") < self.prompt.streamed,
+            in_context=in_context,
+            reference=reference.key if reference is not None else None,
+            language=language,
+        )
+
+    def _variant(self, row: Row, chance: float) -> str:
+        table = self.data.get(row.entry)
+        wanted = dict(table.variants) if table is not None else {}
+        shares = {name: share for name, share in wanted.items() if share > 0 and name in row.text_tokens}
+        if not shares:
+            return "text"
+        left = chance * sum(shares.values())
+        for name, share in shares.items():
+            left -= share
+            if left < 0:
+                return name
+        return name
+
+    def _reference(self, row: Row, chance: float, fits: bool) -> Row | None:
+        """Another recording of the voice. fits: one that can stand in an in-context prompt, else None."""
+        if row.reference is not None:
+            fixed = self.by_key.get(f"{row.entry}/{row.reference}")
+            candidates = [fixed] if fixed is not None else []
+        else:
+            others = [other for other in self.same_voice[row.entry, row.speaker] if other.key != row.key]
+            # held-out utterances take held-out references where there are any, training ones never take them
+            candidates = [other for other in others if other.split == row.split]
+            if not candidates and row.split != "train":
+                candidates = others
+        if fits:
+            limit = self.prompt.max_reference_seconds
+            candidates = [
+                other
+                for other in candidates
+                if other.key != row.key and other.seconds <= limit and other.text_tokens.get("text", 0) > 0
+            ]
+            return candidates[int(chance * len(candidates))] if candidates else None
+        # `single_utterance_speakers = "own"` keeps utterances that are their own reference
+        return candidates[int(chance * len(candidates))] if candidates else row
+
+    def outline(self, draw: Draw) -> PromptedExample:
+        """A stand-in with the right lengths and no contents: enough for `SpeechModel.rows`, nothing is
+        loaded."""
+        row, choice = self.by_key[draw.key], self.choose(draw)
+        reference = self.by_key[choice.reference] if choice.in_context and choice.reference else None
+        return PromptedExample(
+            example=_hollow(row),
+            text_ids=(0,) * row.text_tokens[choice.variant],
+            speaker_embedding_H=None,
+            reference=_hollow(reference) if reference is not None else None,
+            reference_text_ids=(0,) * reference.text_tokens["text"] if reference is not None else (),
+            language=choice.language,
+            streamed=choice.streamed,
+            end=not row.cut,
+        )
+
+    def prompted(
+        self, corpus: Corpus, draw: Draw, text_of: str | None = None, chance: Chance | None = None
+    ) -> PromptedExample:
+        """The example of one draw with every choice made.
+
+        Given: text_of, key of another utterance whose text takes the place of the right one (text gain);
+        chance, as for `choose`.
+        """
+        choice = self.choose(draw, chance)
+        example = corpus.example(draw.key)
+        voice = corpus.example(choice.reference) if choice.reference is not None else None
+        text = example.text_ids[choice.variant]
+        if text_of is not None:
+            other = corpus.example(text_of)
+            text = other.text_ids[choice.variant if choice.variant in other.text_ids else "text"]
+        return PromptedExample(
+            example=example,
+            text_ids=text,
+            speaker_embedding_H=voice.speaker_embedding_H if voice is not None else None,
+            reference=voice if choice.in_context else None,
+            reference_text_ids=voice.text_ids["text"] if choice.in_context and voice is not None else (),
+            language=choice.language,
+            streamed=choice.streamed,
+            end=not example.cut,
+        )
+
+
+def _hollow(row: Row) -> Example:
+    import numpy as np
+
+    return Example(
+        id=row.id,
+        entry=row.entry,
+        speaker=row.speaker,
+        language=row.language,
+        split=row.split,  # type: ignore[arg-type]
+        seconds=row.seconds,
+        codes_FQ=np.broadcast_to(np.int16(0), (row.frames, 1)),
+        speaker_embedding_H=None,
+        text_ids={},
+        spoken={},
+        cut=row.cut,
+    )

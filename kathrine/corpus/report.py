@@ -1,0 +1,136 @@
+"""What prepare tells: facts of a corpus, and the table made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from kathrine.corpus.gates import count_reasons
+from kathrine.corpus.rows import Row
+from kathrine.types import Fingerprints, ModelFacts
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from kathrine.components import Progress
+    from kathrine.recipe.tables import PrepareTable
+
+MANY_CUT = 0.5
+
+
+def entry_facts(source: str, rows: Sequence[Row], notes: Sequence[str]) -> dict[str, Any]:
+    """Facts of one data entry: what was seen and kept, why the rest was not, hours, speakers, licence.
+
+    splits: utterances and seconds of each. bandwidth_hz: median of the kept recordings, 0 without any.
+    cut_share: of the kept utterances, those that end mid-speech."""
+    kept = [row for row in rows if row.kept]
+    bandwidths = [row.sound.bandwidth_hz for row in kept if row.sound is not None]
+    rates = sorted({row.sound.original_rate for row in kept if row.sound is not None})
+    splits = {
+        split: {"utterances": len(part), "seconds": round(sum(row.seconds for row in part), 3)}
+        for split in ("train", "validation", "test")
+        if (part := [row for row in kept if row.split == split])
+    }
+    return {
+        "source": source,
+        "seen": len(rows),
+        "kept": len(kept),
+        "seconds": round(sum(row.seconds for row in kept), 3),
+        "hours": round(sum(row.seconds for row in kept) / 3600, 4),
+        "speakers": len({row.speaker for row in kept}),
+        "rejected": count_reasons(row.reason for row in rows),
+        "splits": splits,
+        "original_rates": rates,
+        "bandwidth_hz": round(median(bandwidths), 1) if bandwidths else 0.0,
+        "cut_share": round(sum(row.cut for row in kept) / len(kept), 4) if kept else 0.0,
+        "languages": sorted({row.utterance.language for row in kept if row.utterance.language}),
+        "licence": sorted(
+            {row.utterance.facts["licence"] for row in kept if row.utterance.facts.get("licence")}
+        ),
+        "notes": list(notes),
+    }
+
+
+def corpus_facts(
+    model: ModelFacts,
+    fingerprints: Fingerprints,
+    conditioning: str,
+    rules: str,
+    entries: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Facts of a whole corpus; the same inputs give the same facts."""
+    return {
+        "entries": entries,
+        "model": {"family": model.family, "sample_rate": model.sample_rate, "codebooks": model.codebooks},
+        "frames_per_second": model.frames_per_second,
+        "fingerprints": {
+            "codec": fingerprints.codec,
+            "speaker": fingerprints.speaker,
+            "text": fingerprints.text,
+        },
+        "conditioning": conditioning,
+        "text_rules": rules,
+    }
+
+
+def tell(facts: dict[str, Any], table: PrepareTable, progress: Progress) -> None:
+    """Say what every entry gave, and warn by name where its recordings will limit the result."""
+    for name, entry in facts["entries"].items():
+        reasons = ", ".join(f"{reason} {count}" for reason, count in entry["rejected"].items())
+        progress.say(
+            f"{name}: kept {entry['kept']} of {entry['seen']} utterances, {entry['hours']:.2f} h, "
+            f"{entry['speakers']} speakers" + (f"; left out: {reasons}" if reasons else "")
+        )
+        for note in entry["notes"]:
+            progress.say(f"{name}: {note}")
+        if 0 < entry["bandwidth_hz"] < table.narrowband_hz:
+            rates = " and ".join(f"{rate} Hz" for rate in entry["original_rates"])
+            progress.warn(
+                f"{name}: these recordings reach up to {entry['bandwidth_hz'] / 1000:.1f} kHz only (median; "
+                f"files of {rates}): s, f and kj will sound dull. Look for a version of this corpus with a "
+                "higher sampling rate or bit rate"
+            )
+        if entry["cut_share"] > MANY_CUT:
+            progress.warn(
+                f"{name}: {entry['cut_share']:.0%} of the recordings stop in the middle of speech; the model "
+                "does not learn from them where an utterance ends"
+            )
+
+
+def corpus_table(facts: dict[str, Any]) -> Table:
+    """The table at the end of `kathrine prepare`."""
+    from rich.table import Table
+
+    table = Table(title="Prepared corpus")
+    for column in (
+        "data",
+        "seen",
+        "kept",
+        "hours",
+        "train",
+        "validation",
+        "test",
+        "speakers",
+        "bandwidth",
+        "cut",
+    ):
+        table.add_column(column, justify="left" if column == "data" else "right")
+    table.add_column("left out, by reason", overflow="fold")
+    for name, entry in facts["entries"].items():
+        splits = [
+            str(entry["splits"].get(split, {}).get("utterances", 0))
+            for split in ("train", "validation", "test")
+        ]
+        table.add_row(
+            name,
+            str(entry["seen"]),
+            str(entry["kept"]),
+            f"{entry['hours']:.2f}",
+            *splits,
+            str(entry["speakers"]),
+            f"{entry['bandwidth_hz'] / 1000:.1f} kHz" if entry["bandwidth_hz"] else "-",
+            f"{entry['cut_share']:.0%}",
+            "\n".join(f"{reason}: {count}" for reason, count in entry["rejected"].items()) or "-",
+        )
+    return table

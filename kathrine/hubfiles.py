@@ -1,0 +1,179 @@
+"""Files of a dataset repository of the Hub, through the official client: listed once, fetched when needed.
+
+Used by sources only, through `kathrine.datafiles.open_files`. The client is imported when it is first needed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kathrine.datafiles import DataFiles, safe_name, write_atomically
+from kathrine.errors import KathrineError
+from kathrine.workspace import Workspace
+
+
+class HubFiles(DataFiles):
+    """A dataset repository of the Hub, read through the official client at one commit.
+
+    Args:
+        repo: `owner/name`. revision: branch, tag or commit. workspace: its `hub` folder is the client's
+        cache. folder: where the source keeps what it makes. offline: fetch nothing. say: told what was
+        listed.
+    """
+
+    def __init__(
+        self, repo: str, revision: str, workspace: Workspace, folder: Path, offline: bool, say: Callable
+    ) -> None:
+        self.repo = repo
+        self.revision = revision
+        self.label = repo if revision == "main" else f"{repo}@{revision}"
+        self.folder = folder / safe_name(f"{repo}@{revision}")
+        self.cache = workspace.hub
+        self.offline = offline or client_is_offline()
+        listing = self._listing(say)
+        self.say = say
+        self.commit: str = listing["commit"]
+        self.sizes: dict[str, int] = listing["files"]
+
+    def _listing(self, say: Callable) -> dict[str, Any]:
+        """Commit and files, asked of the Hub once and kept."""
+        path = self.folder / "listing.json"
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+        if self.offline:
+            raise KathrineError(
+                f"{self.label} was never listed here and nothing may be fetched",
+                "run `kathrine prepare` once with a network, or set root to a local folder in its layout",
+            )
+        from huggingface_hub import HfApi
+
+        say(f"listing {self.label} on the Hub")
+        with hub_errors(self.label):
+            api = HfApi()
+            commit = (
+                api.repo_info(self.repo, revision=self.revision, repo_type="dataset").sha or self.revision
+            )
+            entries = api.list_repo_tree(self.repo, recursive=True, revision=commit, repo_type="dataset")
+            files = {entry.path: entry.size for entry in entries if hasattr(entry, "size")}
+        listing = {"repo": self.repo, "revision": self.revision, "commit": commit, "files": files}
+        write_atomically(path, json.dumps(listing, indent=0, sort_keys=True).encode())
+        return listing
+
+    def names(self) -> list[str]:
+        return sorted(self.sizes)
+
+    def size(self, name: str) -> int | None:
+        return self.sizes.get(name)
+
+    def fetch(self, name: str, advance: Callable[[float], Any] | None = None) -> Path:
+        return self._download(name, advance, force=False)
+
+    def fetch_again(self, name: str) -> Path | None:
+        return None if self.offline else self._download(name, None, force=True)
+
+    def _download(self, name: str, advance: Callable[[float], Any] | None, force: bool) -> Path:
+        if name not in self.sizes:
+            raise KathrineError(f"{self.label} has no file {name}", "set another revision, or another root")
+        from huggingface_hub import hf_hub_download
+
+        def download() -> str:
+            return hf_hub_download(
+                self.repo,
+                name,
+                repo_type="dataset",
+                revision=self.commit,
+                cache_dir=self.cache,
+                local_files_only=self.offline,
+                force_download=force,
+                tqdm_class=bar_for(advance),
+            )
+
+        with hub_errors(f"{self.label}: {name}"):
+            return Path(
+                patiently(download, lambda wait: self.say(f"{name}: the Hub is busy, again in {wait} s"))
+            )
+
+    def stamp(self, name: str) -> str:
+        return self.commit
+
+
+def patiently(ask: Callable[[], str], say: Callable[[int], Any], waits: tuple[int, ...] = (1, 4, 15)) -> str:
+    """Ask, and ask again after a while where the Hub answered with a 5xx; the client gives up at the first
+    one."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for wait in waits:
+        try:
+            return ask()
+        except HfHubHTTPError as problem:
+            if problem.response is None or problem.response.status_code < 500:
+                raise
+        say(wait)
+        time.sleep(wait)
+    return ask()
+
+
+def client_is_offline() -> bool:
+    """Whether the Hub client was told to stay offline (`HF_HUB_OFFLINE`)."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def bar_for(advance: Callable[[float], Any] | None) -> type:
+    """A progress bar class for the Hub client that prints nothing and hands the bytes on."""
+    from huggingface_hub.utils import tqdm
+
+    class Bar(tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            options["disable"] = True
+            super().__init__(*args, **options)
+
+        def update(self, n: float | None = 1) -> bool | None:
+            if advance is not None and n:
+                advance(n)
+            return None
+
+    return Bar
+
+
+@contextmanager
+def hub_errors(what: str) -> Iterator[None]:
+    """Turn the Hub client's errors into one sentence and a remedy. `what`: the repository or file asked
+    for."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError as problem:
+        raise KathrineError(
+            f"{what} is behind terms that must be accepted first",
+            "accept them on the dataset's page, then log in with `hf auth login`",
+        ) from problem
+    except errors.RepositoryNotFoundError as problem:
+        raise KathrineError(
+            f"the Hub has no dataset {what}, or it is private",
+            "check the spelling of root, or log in with `hf auth login`",
+        ) from problem
+    except errors.RevisionNotFoundError as problem:
+        raise KathrineError(f"{what}: there is no such revision", "check the option revision") from problem
+    except errors.LocalEntryNotFoundError as problem:
+        raise KathrineError(
+            f"{what} is not in the workspace and can not be fetched",
+            "run once with a network (and without run.offline), or set root to a local folder",
+        ) from problem
+    except errors.EntryNotFoundError as problem:
+        raise KathrineError(
+            f"{what}: there is no such file", "set another revision, or another root"
+        ) from problem
+    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.HTTPError, OSError) as problem:
+        reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
+        raise KathrineError(
+            f"{what} could not be fetched: {reason}",
+            "try again (what is complete is kept), or set root to a local folder in the same layout",
+        ) from problem

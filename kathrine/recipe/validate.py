@@ -1,0 +1,255 @@
+"""A merged document to validated tables and components, every problem collected."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kathrine.catalog import Catalog
+from kathrine.components import Component, Options
+from kathrine.errors import KathrineError
+from kathrine.recipe.layers import TOP_LEVEL, Layer, dotted
+from kathrine.recipe.messages import extra_key, validated
+from kathrine.recipe.positions import KeyPath
+from kathrine.recipe.tables import (
+    KIND_TABLES,
+    DataTable,
+    PrepareTable,
+    TrainTable,
+)
+from kathrine.suggest import did_you_mean, listing
+
+ONE_OF = ("model", "language", "curriculum")
+"""Tables of which a recipe may name one component only."""
+
+REMOTE_CODE = "kathrine never runs code that a repository brings: remove trust_remote_code"
+
+T = TypeVar("T", bound=Options)
+
+
+def clean(layer: Layer) -> None:
+    """Take out, with its own sentence, what no table may hold: remote code, dates, infinities, unknown
+    tables.
+    """
+    for path, value in list(_leaves(layer.document)):
+        if path[-1] == "trust_remote_code":
+            layer.report(path, REMOTE_CODE)
+        elif isinstance(value, datetime.date | datetime.time):
+            layer.report(path, f'dates are written as strings: "{value}"')
+        elif isinstance(value, float) and not math.isfinite(value):
+            layer.report(path, f"has to be a finite number, found {value}")
+        else:
+            continue
+        _remove(layer.document, path)
+    for key in [key for key in layer.document if key not in TOP_LEVEL]:
+        guess = did_you_mean(key, TOP_LEVEL) or f"; tables: {listing(TOP_LEVEL)}"
+        layer.problems.append(f"{layer.place((key,)).label}: unknown table '{key}'{guess}")
+        del layer.document[key]
+    for key in [key for key, value in layer.document.items() if not isinstance(value, dict)]:
+        layer.report((key,), f"expected a table [{key}]")
+        del layer.document[key]
+
+
+def kernel_table(layer: Layer, name: str, model: type[T]) -> T | None:
+    """One of the kernel's tables with its defaults, or None after its problems were reported."""
+    return options_of(layer, (name,), model, layer.document.get(name, {}))
+
+
+def options_of(
+    layer: Layer, path: KeyPath, model: type[T], table: dict[str, Any], also_known: Iterable[str] = ()
+) -> T | None:
+    """Options from one table; its problems are reported with their places. Paths in it become absolute."""
+    options, problems = validated(model, _with_paths(layer, path, model, table), also_known)
+    for below, message in problems:
+        key = extra_key(below, message)
+        place = layer.place((*path, *below) if key is None else (*path, *below, key))
+        layer.problems.append(f"{place.label}: {dotted((*path, *below))}: {message}")
+    return options  # type: ignore[return-value]
+
+
+def components(layer: Layer, catalog: Catalog, table_name: str) -> list[Component]:
+    """The components of one kind that the recipe names and does not switch off, in recipe order."""
+    kind = KIND_TABLES[table_name]
+    made: list[Component] = []
+    active: list[KeyPath] = []
+    for label, table in layer.document.get(table_name, {}).items():
+        path: KeyPath = (table_name, label)
+        if not isinstance(table, dict):
+            layer.report(
+                path, f"expected a table [{table_name}.NAME]; installed: {listing(catalog.names(kind))}"
+            )
+            continue
+        keys = dict(table)
+        if not _enabled(layer, path, keys):
+            continue
+        active.append(path)
+        name = keys.pop("use", label)
+        component = _class(layer, catalog, (*path, "use") if "use" in table else path, kind, name)
+        if component is None:
+            continue
+        options = options_of(layer, path, component.Options, keys, ("enabled", "use"))
+        if options is not None:
+            made += _build(layer, path, component, options)
+    if table_name in ONE_OF and len(active) > 1:
+        names = " and ".join(f"{dotted(path)} ({layer.place(path).label})" for path in active)
+        layer.report(
+            active[-1], f"a recipe has one {table_name}, this one has {names}: set enabled = false in one"
+        )
+    return made
+
+
+def data_entries(layer: Layer, catalog: Catalog) -> list[tuple[str, DataTable, Component]]:
+    """The data entries that are not switched off: name, the kernel's part of the table, the source."""
+    made = []
+    for name, table in layer.document.get("data", {}).items():
+        path: KeyPath = ("data", name)
+        keys = dict(table)
+        if not _enabled(layer, path, keys):
+            continue
+        if "source" not in keys:
+            layer.report(path, "'source' is required: no lower layer has an entry of this name")
+            continue
+        component = _class(layer, catalog, (*path, "source"), "source", keys["source"])
+        own = set(component.Options.model_fields) if component else set()
+        kernel = {key: value for key, value in keys.items() if key in DataTable.model_fields}
+        entry = options_of(layer, path, DataTable, kernel | {"name": name})
+        if component is None:
+            continue
+        rest = {key: value for key, value in keys.items() if key not in kernel}
+        options = options_of(layer, path, component.Options, rest, {*DataTable.model_fields, "enabled"} | own)
+        if entry is not None:
+            _check_entry(layer, path, entry)
+        if entry is not None and options is not None:
+            made += [(name, entry, source) for source in _build(layer, path, component, options)]
+    return made
+
+
+def check_together(
+    layer: Layer, prepare: PrepareTable | None, train: TrainTable | None, has_curriculum: bool
+) -> None:
+    """What only shows when several keys are seen together."""
+    if prepare is not None:
+        for low, high in (
+            ("min_seconds", "max_seconds"),
+            ("min_letters_per_second", "max_letters_per_second"),
+        ):
+            if getattr(prepare, low) >= getattr(prepare, high):
+                message = f"{low} = {getattr(prepare, low):g} leaves nothing below "
+                message += f"{high} = {getattr(prepare, high):g}"
+                layer.report(_set_key(layer, "prepare", (high, low)), message)
+    if train is not None:
+        length = "epochs" if train.epochs is not None else "steps" if train.steps is not None else ""
+        if has_curriculum and length:
+            message = f"the curriculum gives the length of its stages: remove train.{length}"
+            message += f', or take it back with unset = ["{length}"]'
+            layer.report(("train", length), message)
+        if not has_curriculum and not length:
+            layer.report(("train",), "how long? Set epochs or steps, or name a curriculum")
+
+
+def _check_entry(layer: Layer, path: KeyPath, entry: DataTable) -> None:
+    if entry.reference == "file" and not entry.reference_file:
+        layer.report((*path, "reference"), 'reference = "file" needs reference_file')
+    if entry.reference_file and entry.reference != "file":
+        layer.report((*path, "reference_file"), 'is read with reference = "file" only')
+    cap, floor = entry.speaker_cap_minutes, entry.speaker_floor_minutes
+    if cap is not None and floor > cap:
+        message = f"is above speaker_cap_minutes = {cap:g}: no speaker would be left"
+        layer.report((*path, "speaker_floor_minutes"), message)
+    if not entry.variants or min(entry.variants.values()) < 0 or sum(entry.variants.values()) <= 0:
+        layer.report(
+            (*path, "variants"), "needs at least one written form, with shares of 0 or more and a sum above 0"
+        )
+
+
+def _set_key(layer: Layer, table: str, keys: tuple[str, ...]) -> KeyPath:
+    return next(((table, key) for key in keys if (table, key) in layer.places), (table, keys[0]))
+
+
+def _enabled(layer: Layer, path: KeyPath, keys: dict[str, Any]) -> bool:
+    enabled = keys.pop("enabled", True)
+    if not isinstance(enabled, bool):
+        layer.report((*path, "enabled"), "expected true or false")
+    return enabled is not False
+
+
+def _class(layer: Layer, catalog: Catalog, path: KeyPath, kind: str, name: Any) -> type[Component] | None:
+    if not isinstance(name, str):
+        layer.report(path, f"expected the name of a {kind}; installed: {listing(catalog.names(kind))}")
+        return None
+    problem = catalog.problem(kind, name, with_failures=False)
+    if not problem:
+        return catalog.component(kind, name)
+    if problem.startswith("unknown"):
+        if kind != "source" and path[-1] != "use" and "did you mean" not in problem:
+            problem += '; a table with a name of its own says use = "NAME"'
+        layer.problems += [
+            str(failure) for failure in catalog.failures
+        ]  # once, however many names are missing
+    layer.report(path, problem)
+    return None
+
+
+def _build(layer: Layer, path: KeyPath, component: type[Component], options: Options) -> list[Any]:
+    """The component, unless its own checks find something."""
+    try:
+        made = component(options, str(path[-1]))
+        problems = list(made.problems())
+    except KathrineError as error:
+        problems = [" ".join(part for part in (error.message, error.hint) if part)]
+    for problem in problems:
+        layer.report(path, problem)
+    return [] if problems else [made]
+
+
+def _with_paths(layer: Layer, path: KeyPath, model: type[Options], table: dict[str, Any]) -> dict[str, Any]:
+    """Options marked as paths, made absolute from the folder of the file in which they were written.
+
+    A field is marked with `json_schema_extra={"path": True}`; with `{"path": "or_id"}` it may also be a name
+    on the Hub, and is taken for a path when it begins with `.`, `/` or `~`, or when it exists from that
+    folder.
+    """
+    result = dict(table)
+    for name, field in model.model_fields.items():
+        extra = field.json_schema_extra
+        mark = extra.get("path") if isinstance(extra, dict) else None
+        if not mark or name not in table:
+            continue
+        folder = layer.place((*path, name)).folder
+        value = table[name]
+        if isinstance(value, str):
+            result[name] = _absolute(value, folder, mark)
+        elif isinstance(value, list):
+            result[name] = [_absolute(v, folder, mark) if isinstance(v, str) else v for v in value]
+    return result
+
+
+def _absolute(text: str, folder: Path, mark: Any) -> str:
+    path = folder / Path(text).expanduser()
+    if not text or (mark == "or_id" and not text.startswith((".", "/", "~")) and not path.exists()):
+        return text
+    return os.path.normpath(path)
+
+
+def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, child in children:
+        if isinstance(child, dict | list) and key != "trust_remote_code":
+            yield from _leaves(child, (*path, key))
+        else:
+            yield (*path, key), child
+
+
+def _remove(document: Any, path: KeyPath) -> None:
+    for part in path[:-1]:
+        document = document[part]
+    if isinstance(document, dict):
+        document.pop(path[-1])
+    else:
+        document[path[-1]] = ""  # the list keeps its length: later paths stay valid

@@ -1,0 +1,1 @@
+"""Training: from a recipe and a prepared corpus to a finished run folder."""

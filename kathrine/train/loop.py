@@ -1,0 +1,322 @@
+"""The loop: one optimizer update after another, with everything that is due between two of them.
+
+Read `Loop.run` first. Randomness is seeded anew for every step, so that a resumed run needs no generator's
+state; the host waits for the device once a step, for one vector of sums.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from kathrine.components import Loss, Progress, SpeechModel
+from kathrine.corpus.batching import Plan, PlannedStep, Position
+from kathrine.corpus.mixture import derived_seed
+from kathrine.errors import KathrineError
+from kathrine.recipe.tables import TrainTable, ValidationTable
+from kathrine.train.checkpoint import checkpoint_reasons, prune, save_checkpoint, text_projection_part
+from kathrine.train.feed import Feed, LocalBatch
+from kathrine.train.folder import RunFolder
+from kathrine.train.optimizer import Average, optimizer_tensors, schedule_factor, set_learning_rates
+from kathrine.train.processes import Processes
+from kathrine.train.report import Metrics, divisors, local_counts, missing_losses, step_metrics
+from kathrine.train.signals import Interrupts
+from kathrine.train.state import TrainState
+from kathrine.train.step import StepModule, Sums
+from kathrine.train.trainable import Trainable
+from kathrine.train.validation import Validator
+from kathrine.train.watchers import memory_bytes
+from kathrine.types import Checkpoint, RunInfo, StepReport, ValidationReport
+
+
+@dataclass(eq=False)
+class Loop:
+    """Everything that a step needs, made by `run.py`. `module` is `step_module` wrapped for the processes."""
+
+    info: RunInfo
+    folder: RunFolder
+    events: Any
+    progress: Progress
+    processes: Processes
+    model: SpeechModel
+    losses: Sequence[Loss]
+    step_module: StepModule
+    module: torch.nn.Module
+    trainable: Trainable
+    optimizer: torch.optim.Optimizer
+    average: Average | None
+    plan: Plan
+    feed: Feed
+    validator: Validator
+    train: TrainTable
+    validation: ValidationTable
+    seed: int
+    state: TrainState
+    interrupts: Interrupts
+    started: float = field(default_factory=time.perf_counter)
+    stop_wanted: bool = False
+    warned: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        lengths = self.plan.lengths()
+        self.stage_starts = [sum(lengths[:number]) for number in range(len(lengths))]
+        self.total_steps = sum(lengths)
+        self.parameters = list(self.trainable.parameters.values())
+        self.entry_place = {name: place for place, name in enumerate(self.step_module.names.entries)}
+        self.first_step = self.state.step
+
+    # ----------------------------------------------------------------------- the story
+
+    def run(self) -> str:
+        """All steps from the state's position on. Returns: `finished`, `stopped_early` or `interrupted`."""
+        if self.state.step == 0 and not self.state.baseline:
+            self.validate()
+        while not self.state.ended:
+            position = self.state.position
+            if position.stage == len(self.plan.stages):
+                self.state.ended = "finished"
+                break
+            self.events.kathrine_stage_start(
+                run=self.info, stage=self.plan.stages[position.stage], step=self.state.step
+            )
+            if self.run_stage(position):
+                return "interrupted"
+        return self.state.ended
+
+    def run_stage(self, start: Position) -> bool:
+        """Steps up to the end of a stage, or of the run. Returns: whether somebody asked to stop."""
+        began = time.perf_counter()
+        for planned, batches in self.feed.steps(start):
+            report = self.update(planned, batches, began)
+            self.advance(planned)
+            if self.processes.first:
+                self.events.kathrine_step_end(run=self.info, report=report)
+            improved = self.validate() if self.validation_due(planned) else False
+            self.stop_early()
+            self.checkpoint(planned, improved)
+            if self.stop_wanted:
+                return True
+            if self.state.position.stage != start.stage or self.state.ended:
+                return False
+            began = time.perf_counter()
+        return False
+
+    # ----------------------------------------------------------------------- one update
+
+    def update(self, planned: PlannedStep, batches: Sequence[LocalBatch], began: float) -> StepReport:
+        """One optimizer update from all batches of a step."""
+        torch.manual_seed(derived_seed(self.seed, "step", self.state.step, self.processes.rank))
+        self.model.network.train()
+        counts = self.count(batches)
+        by = divisors(counts, self.losses)
+        sums = [
+            self.accumulate(batch, number, by, last=number + 1 == len(batches))
+            for number, batch in enumerate(batches)
+        ]
+        norm = self.clipped_norm()
+        numbers = self.fetch(sums, norm)
+        stage = self.plan.stages[planned.position.stage]
+        rates = set_learning_rates(self.optimizer, stage, self.factor(planned))
+        usable = all(math.isfinite(number) for number in numbers.values())
+        if usable:
+            self.optimizer.step()
+            if self.average is not None:
+                self.average.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.guard(usable)
+        for label in missing_losses(numbers, self.losses):
+            sentence = "can not be computed: the model does not give what it needs"
+            self.warn_once(label, f"loss.{label} {sentence}; training goes on without it, coverage 0")
+        metrics = step_metrics(counts, numbers, rates, self.losses, self.entry_place)
+        metrics |= {"skipped": int(not usable), "skipped_in_all": self.state.skipped}
+        return self.report(planned, metrics, counts, began)
+
+    def count(self, batches: Sequence[LocalBatch]) -> dict[str, float]:
+        """Counts of the step over all processes, and whether any of them was asked to stop."""
+        counts = local_counts(batches, self.losses, self.model.facts)
+        wish = float(bool(self.interrupts.number))
+        *summed, wishes = self.processes.sum_on_host([*counts.values(), wish])
+        self.stop_wanted = wishes > 0
+        return dict(zip(counts, summed, strict=True))
+
+    def accumulate(self, batch: LocalBatch, number: int, divisors: Mapping[str, float], last: bool) -> Sums:
+        """Forward and backward pass of one batch; gradients are exchanged with the last one only."""
+        device = self.processes.device
+        tensors = batch.tensors.to(device) if batch.tensors is not None else None
+        places = [self.entry_place[item.example.entry] for item in batch.items]
+        entry_B = torch.tensor(places, dtype=torch.int64, device=device)
+
+        def generator(label: str) -> torch.Generator:
+            made = torch.Generator(device=device)
+            return made.manual_seed(
+                derived_seed(self.seed, "loss", label, self.state.step, self.processes.rank, number)
+            )
+
+        exchange: AbstractContextManager[Any] = nullcontext()
+        if not last:
+            exchange = self.processes.accelerator.no_sync(self.module)
+        with exchange:
+            sums: Sums = self.module(tensors, entry_B, divisors, generator)
+            if sums.scalar.requires_grad:
+                sums.scalar.backward()
+        return sums
+
+    def clipped_norm(self) -> torch.Tensor:
+        """The gradient's norm before clipping, on the device; clips where `[train] clip` asks for it."""
+        for parameter in self.parameters:
+            if parameter.grad is None:  # unused in this step: the same update as on a process that did use it
+                parameter.grad = torch.zeros_like(parameter)
+        if self.train.clip:
+            return torch.nn.utils.clip_grad_norm_(self.parameters, self.train.clip)
+        return torch.nn.utils.get_total_norm(
+            [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        )
+
+    def fetch(self, sums: Sequence[Sums], norm: torch.Tensor) -> dict[str, float]:
+        """All sums of the step over batches and processes, and the norm: the one time that the host waits."""
+        names = self.step_module.names
+        device_sums = torch.stack([one.device for one in sums]).sum(dim=0)
+        host_sums = [sum(values) for values in zip(*(one.host for one in sums), strict=True)]
+        tail = torch.tensor(host_sums, dtype=torch.float64).to(device_sums.device, non_blocking=True)
+        norm = norm.detach().double().reshape(1) / self.processes.size
+        vector = self.processes.sum_on_device(torch.cat([device_sums, tail, norm]))
+        return dict(zip([*names.device, *names.host, "grad_norm"], vector.tolist(), strict=True))
+
+    def guard(self, usable: bool) -> None:
+        """Count updates that were left out because a number was not finite. Raises KathrineError when too
+        many are."""
+        if usable:
+            self.state.skipped_in_row = 0
+            return
+        self.state.skipped += 1
+        self.state.skipped_in_row += 1
+        self.progress.warn(
+            f"step {self.state.step + 1}: a loss or gradient is not finite; the update is left out"
+        )
+        if self.state.skipped_in_row >= self.train.max_skipped:
+            raise KathrineError(
+                f"{self.state.skipped_in_row} updates in a row were not finite",
+                'lower the learning rates, or set train.precision = "fp32"; checkpoints are as they were',
+            )
+
+    def factor(self, planned: PlannedStep) -> float:
+        place = self.stage_starts[planned.position.stage] + planned.position.made
+        return schedule_factor(place, self.total_steps, self.train)
+
+    def warn_once(self, about: str, sentence: str) -> None:
+        if about not in self.warned:
+            self.warned.add(about)
+            self.progress.warn(sentence)
+
+    def report(
+        self, planned: PlannedStep, metrics: Metrics, counts: Mapping[str, float], began: float
+    ) -> StepReport:
+        """The update as watchers are told. Its seconds include the wait for batches."""
+        now, step = time.perf_counter(), self.state.step + 1
+        place = self.stage_starts[planned.position.stage] + planned.position.made + 1
+        timing = {
+            "seconds": now - began,
+            "audio_seconds_per_second": counts["frames"] / self.model.facts.frames_per_second / (now - began),
+            "eta": (now - self.started) / (step - self.first_step) * max(0, self.total_steps - place),
+            "memory_bytes": float(memory_bytes(self.processes.device)),
+        }
+        epoch = self.state.epochs_done + planned.epoch_fraction
+        return StepReport(step, epoch, self.plan.stages[planned.position.stage].name, metrics, timing)
+
+    # ----------------------------------------------------------------------- what is due
+
+    def advance(self, planned: PlannedStep) -> None:
+        self.state.step += 1
+        self.state.position, self.state.onward = planned.after, planned.onward
+        self.state.epochs_done += planned.ends_epoch
+        if self.processes.size == 1 and self.interrupts.number:
+            self.stop_wanted = True  # several processes agree on it with the counts of the next step
+
+    def validation_due(self, planned: PlannedStep) -> bool:
+        return planned.ends_stage or self.state.step % self.validation.every == 0
+
+    def validate(self) -> bool:
+        """Held-out losses with the weights that would be exported. Returns: whether the score is the best so
+        far."""
+        if not self.validator:
+            return False
+        with self.exported_weights():
+            metrics, score = self.validator.run()
+        if self.state.step == 0:
+            # untrained weights are what others are compared with, not a candidate
+            self.state.baseline, improved = metrics, False
+        else:
+            best = self.state.best_score
+            improved = best is None or score < best - self.validation.min_delta
+            self.state.stale = 0 if improved else self.state.stale + 1
+            if improved:
+                self.state.best_step, self.state.best_score, self.state.best = self.state.step, score, metrics
+        self.state.latest = metrics
+        stage = self.plan.stages[min(self.stage_now, len(self.plan.stages) - 1)].name
+        told = {**metrics, "weights": "ema" if self.average is not None else "trained"}
+        report = ValidationReport(self.state.step, stage, told, score, improved)
+        if self.processes.first:
+            self.events.kathrine_validation_end(run=self.info, report=report)
+        return improved
+
+    @property
+    def stage_now(self) -> int:
+        """The stage of the update that was made last."""
+        position = self.state.position
+        return position.stage if position.made or position.stage == 0 else position.stage - 1
+
+    def exported_weights(self) -> AbstractContextManager[Any]:
+        return self.average.in_place() if self.average is not None else nullcontext()
+
+    def stop_early(self) -> None:
+        """End the run or the stage when validations bring nothing more. Later stages stay as they were
+        planned."""
+        if self.validation.stop == "stage" and not self.state.position.made:
+            self.state.stale = 0  # a stage begins
+        if not self.validation.patience or self.state.stale < self.validation.patience:
+            return
+        if self.validation.stop == "run":
+            self.state.ended = "stopped_early"
+        else:
+            self.state.position = Position(stage=self.state.position.stage + 1)
+        self.state.stale = 0
+
+    def checkpoint(self, planned: PlannedStep, improved: bool) -> None:
+        """Save when it is due."""
+        reasons = checkpoint_reasons(
+            self.train,
+            step=self.state.step,
+            epochs_done=self.state.epochs_done if planned.ends_epoch else None,
+            improved=improved,
+            ends_stage=self.state.position.stage != planned.position.stage or bool(self.state.ended),
+        )
+        if self.stop_wanted and not reasons:
+            reasons = ["last"]
+        if reasons and self.processes.first:
+            self.save(reasons)
+        if reasons:
+            self.processes.wait()
+
+    def save(self, reasons: Sequence[str]) -> None:
+        weights = self.trainable.parameters
+        tensors: dict[str, Mapping[str, torch.Tensor]] = {
+            "trainable": weights,
+            "optimizer": optimizer_tensors(self.optimizer, self.trainable.names),
+        }
+        if self.average is not None:
+            tensors["ema"] = self.average.weights
+        for name, path in (("metrics_bytes", self.folder.metrics), ("timing_bytes", self.folder.timing)):
+            setattr(self.state, name, path.stat().st_size if path.is_file() else 0)
+        part = text_projection_part(self.trainable.claims, self.model.specs, weights)
+        saved = save_checkpoint(
+            self.folder.checkpoints, self.state.step, tensors, self.state.document(), reasons, part
+        )
+        kept = prune(self.folder.checkpoints, self.train.keep_last)
+        checkpoint = Checkpoint(saved, self.state.step, kept.get(self.state.step, ()))
+        self.events.kathrine_checkpoint_saved(run=self.info, checkpoint=checkpoint)

@@ -1,0 +1,215 @@
+"""A run, from beginning to end. Each numbered paragraph is one step of the story."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kathrine.catalog import run_manager
+from kathrine.components import Progress
+from kathrine.corpus.mixture import Corpus
+from kathrine.errors import KathrineError
+from kathrine.progress import SilentProgress
+from kathrine.recipe.plan import checked_stages
+from kathrine.recipe.recipe import Recipe
+from kathrine.train.folder import RunFolder, check_same_run
+from kathrine.train.state import stage_documents
+from kathrine.train.watchers import ConsoleWatcher, LoggedProgress, MetricsWriter
+from kathrine.types import RunOutcome
+from kathrine.workspace import Workspace
+
+if TYPE_CHECKING:
+    from kathrine.train.loop import Loop
+    from kathrine.train.processes import Processes
+
+
+def run(
+    recipe: Recipe,
+    workspace: Workspace,
+    progress: Progress,
+    resume: bool = False,
+    corpus: Corpus | None = None,
+) -> RunOutcome:
+    """Train, speak and export what a recipe describes.
+
+    Given: resume, to go on with what lies in the run folder; corpus, to train on instead of preparing the
+    recipe's.
+    Returns: how it ended; `interrupted` after Ctrl-C, SIGTERM or SIGHUP, with everything saved.
+    Raises: KathrineError for everything that the user can mend, before any work where that is possible.
+    """
+    # 1. The folder: nothing is overwritten by accident.
+    folder = RunFolder.of(recipe)
+    folder.refuse_unless_ready(resume)
+    old = _old_document(folder)
+
+    # 2. The processes. All but the first one keep silent, and wait where the first one works alone.
+    from kathrine.train.processes import Processes
+
+    processes = Processes.start(recipe.run.device, recipe.train.precision)
+    logged: LoggedProgress | None = None
+    if processes.first:
+        folder.take()
+        folder.fresh_console()
+        logged = LoggedProgress(progress, folder.console)
+        progress = logged
+    else:
+        progress = SilentProgress()
+    try:
+        return _run(recipe, workspace, progress, folder, old, processes, corpus)
+    except KathrineError as error:
+        if logged is not None:
+            logged.log(f"error: {error}")
+        raise
+    finally:
+        if logged is not None:
+            logged.close()
+        folder.release()
+
+
+def _run(
+    recipe: Recipe,
+    workspace: Workspace,
+    progress: Progress,
+    folder: RunFolder,
+    old: Mapping[str, Any] | None,
+    processes: Processes,
+    corpus: Corpus | None,
+) -> RunOutcome:
+    from kathrine.train import setup
+
+    # 3. The checkpoint and the data, brought here and made ready: by the first process, then quickly by the
+    # others.
+    for rank in range(2):
+        if min(processes.rank, 1) == rank:
+            fetch(recipe, workspace, progress)
+            corpus = corpus or _prepare(recipe, workspace, progress)
+        processes.wait()
+    assert corpus is not None
+
+    # 4. The stages, and whether an older run would have had the same.
+    stages = checked_stages(recipe, setup.sizes_of(recipe, corpus))
+    saved = folder.last_checkpoint() if processes.first else None
+    saved = processes.first_says(saved)
+    if old is not None and processes.first:
+        note = check_same_run(folder, recipe, old, saved, stage_documents(stages))
+        if note:
+            progress.warn(note)
+    state = setup.state_of(saved, stages, corpus, processes, progress)
+
+    # 5. The model, proven to be aligned before anything is trained on it.
+    model = setup.load_model(recipe, workspace, processes, progress)
+
+    # 6. What is trained: everything is frozen, strategies claim and apply, and the result is verified.
+    loop = setup.make_loop(
+        recipe, workspace, progress, folder, processes, corpus, stages, state, saved, model
+    )
+
+    # 7. The loop, from wherever the run stands.
+    if processes.first:
+        folder.cut_back(state.metrics_bytes, state.timing_bytes)
+        folder.write_start(recipe, setup.run_facts(model, corpus, processes))
+        writer = MetricsWriter(folder.metrics, folder.timing)
+        assert isinstance(progress, LoggedProgress)
+        console = ConsoleWatcher(progress)
+        loop.events = _events(recipe, [writer, console])
+    else:
+        console = None
+        loop.events = _events(recipe, [])
+    outcome = RunOutcome("failed", state.step)
+    loop.events.kathrine_run_start(run=loop.info)
+    try:
+        with loop.interrupts:
+            status = loop.run()
+        if console is not None:
+            console.close()
+
+        # 8. The end: sentences are spoken and exports written, from the checkpoint that the recipe wants.
+        best = folder.checkpoints / f"{state.best_step:08d}" if state.best_step is not None else None
+        if status == "interrupted":
+            outcome = RunOutcome("interrupted", state.step, best, signal=loop.interrupts.number)
+        else:
+            if processes.first:
+                _finish(recipe, workspace, progress, folder, corpus, loop)
+            outcome = RunOutcome(
+                "stopped_early" if status == "stopped_early" else "finished", state.step, best
+            )
+    except KeyboardInterrupt:
+        outcome = RunOutcome("interrupted", state.step, signal=2)
+        raise
+    except BaseException as error:
+        message = error.message if isinstance(error, KathrineError) else f"{type(error).__name__}: {error}"
+        outcome = RunOutcome("failed", state.step, error=message)
+        raise
+    finally:
+        loop.events.kathrine_run_end(run=loop.info, outcome=outcome)
+    if outcome.status == "interrupted":
+        progress.say(f"stopped at step {state.step}; everything is saved. To go on:")
+        progress.say(f"  {resume_line(folder)}")
+    processes.stop()
+    return outcome
+
+
+def resume_line(folder: RunFolder) -> str:
+    """The command that goes on with a run."""
+    return f"kathrine run {folder.recipe} --folder {folder.path} --resume"
+
+
+def _old_document(folder: RunFolder) -> Mapping[str, Any] | None:
+    return tomllib.loads(folder.recipe.read_text(encoding="utf-8")) if folder.recipe.is_file() else None
+
+
+def fetch(recipe: Recipe, workspace: Workspace, progress: Progress) -> None:
+    """The checkpoint, first of all: without it nothing else is worth doing.
+
+    Raises: the family's KathrineError; where the recipe can be tried without it, the remedy says so.
+    """
+    try:
+        recipe.model.fetch(workspace, progress, offline=recipe.run.offline)
+    except KathrineError as error:
+        if recipe.path is None or recipe.profile or not _has_smoke_profile(recipe.path):
+            raise
+        line = f"or try the whole way without network or weights: kathrine run {recipe.path} --profile smoke"
+        raise KathrineError(error.message, f"{error.hint}; {line}" if error.hint else line) from error
+
+
+def _has_smoke_profile(path: Path) -> bool:
+    return "smoke" in tomllib.loads(path.read_text(encoding="utf-8")).get("profile", {})
+
+
+def _prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Corpus:
+    from kathrine.corpus.prepare import prepare
+
+    return prepare(recipe, workspace, progress)
+
+
+def _events(recipe: Recipe, watchers: list[Any]) -> Any:
+    """The hooks of the components that the recipe names, and of the built-in watchers."""
+    named: list[Any] = [recipe.model, *(entry.source for entry in recipe.data), recipe.language]
+    named += [recipe.curriculum, *recipe.strategies, *recipe.losses, *recipe.metrics, *recipe.trackers]
+    named += recipe.exporters
+    return run_manager([one for one in named if one is not None], watchers).hook
+
+
+def _finish(
+    recipe: Recipe, workspace: Workspace, progress: Progress, folder: RunFolder, corpus: Corpus, loop: Loop
+) -> None:
+    from kathrine.train.finish import Finished, finish
+
+    finish(
+        Finished(
+            recipe=recipe,
+            workspace=workspace,
+            folder=folder,
+            model=loop.model,
+            trainable=loop.trainable,
+            corpus=corpus,
+            prompter=loop.feed.prompter,
+            validator=loop.validator,
+            state=loop.state,
+            progress=progress,
+            tag=loop.feed.prompter.tag,
+            device=str(loop.processes.device),
+        )
+    )

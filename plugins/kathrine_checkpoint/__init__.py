@@ -1,0 +1,14 @@
+"""Exporters that write to disk: a PEFT adapter folder, and a complete merged checkpoint."""
+
+from __future__ import annotations
+
+import kathrine
+from kathrine_checkpoint.adapter import LoadedAdapter, load_adapter
+from kathrine_checkpoint.exporters import Adapter, Merged
+
+__all__ = ["Adapter", "LoadedAdapter", "Merged", "load_adapter"]
+
+
+@kathrine.hookimpl
+def kathrine_exporters() -> list[type[kathrine.Exporter]]:
+    return [Adapter, Merged]

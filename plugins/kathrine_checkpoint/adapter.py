@@ -1,0 +1,255 @@
+"""The adapter folder: write what a run has trained, and put it back onto a fresh model.
+
+adapter_config.json, adapter_model.safetensors   a LoRA as PEFT reads it (further ones in `adapters/LABEL/`)
+text_projection.bin, .safetensors                the text projection's state dict, where it was trained
+trained.safetensors                              other weights trained in place, by official name
+language_tag.safetensors, language_tag.json      vectors by language, and their rows
+README.md  kathrine.json  recipe.toml            card; base model and hashes; how it was made
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kathrine.components import FinishedRun, SpeechModel
+from kathrine.errors import KathrineError
+from kathrine_checkpoint.files import read_note, without_paths
+
+if TYPE_CHECKING:
+    import torch
+
+TEXT_PROJECTION = "text_projection"
+TAG = "language_tag."
+PEFT_PREFIX = "base_model.model."
+SAMPLED = 64
+"""Numbers of each frozen weight that the base fingerprint looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAdapter:
+    """What was put onto a model. base: id of the model it was trained on. languages: tags it brought."""
+
+    base: str
+    languages: Mapping[str, int]
+    adapters: tuple[str, ...]
+    trained: tuple[str, ...]
+
+
+def base_fingerprint(model: SpeechModel, trained: Sequence[str]) -> str:
+    """Hash of a few numbers of every weight that was not trained in place: tells base models apart.
+
+    Rounded to bf16 first, so that a model gives the same in whatever precision it was loaded.
+    """
+    import torch
+
+    digest, changed = hashlib.sha256(), set(trained)
+    for name in sorted(model.originals.keys() - changed):
+        values = model.originals[name].detach().reshape(-1)[:SAMPLED].to(torch.bfloat16)
+        digest.update(name.encode())
+        digest.update(values.cpu().contiguous().view(torch.int16).numpy().tobytes())
+    return digest.hexdigest()[:32]
+
+
+def lora_label(name: str) -> str | None:
+    """The adapter's label in the name of one of its weights, or None for a name of another kind."""
+    parts = name.split(".")
+    kinds = ("lora_A", "lora_B", "lora_magnitude_vector")
+    return parts[-2] if len(parts) > 3 and parts[-1] == "weight" and parts[-3] in kinds else None
+
+
+def peft_key(name: str, label: str) -> str:
+    """PEFT's own key of an adapter weight: without the label, DoRA's magnitude without `weight` as well."""
+    module, _, _ = name.rpartition(f".{label}.weight")
+    return (
+        f"{PEFT_PREFIX}{module}"
+        if module.endswith("lora_magnitude_vector")
+        else f"{PEFT_PREFIX}{module}.weight"
+    )
+
+
+def stripped(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same tensors without what their names have in common: a state dict of the module that holds
+    them."""
+    split = [name.split(".")[:-1] for name in tensors]
+    common = 0
+    while all(len(parts) > common for parts in split) and len({parts[common] for parts in split}) == 1:
+        common += 1
+    return {".".join(name.split(".")[common:]): value for name, value in tensors.items()}
+
+
+def write_adapter(run: FinishedRun, folder: Path, base_model: str) -> dict[str, Any]:
+    """Write the weight files of a finished run into an existing folder; returns what `kathrine.json` must
+    say.
+
+    Raises: KathrineError where a strategy added weights of a kind that has no place in such a folder.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {name: value.detach().float().cpu().contiguous() for name, value in run.trainable.items()}
+    trained = [name for claim in run.claims for name in claim.trains]
+    adapters: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
+    tags: dict[str, torch.Tensor] = {}
+    for claim in run.claims:
+        for spec in claim.adds:
+            label = lora_label(spec.name)
+            if label is not None:
+                adapters[label][peft_key(spec.name, label)] = tensors[spec.name]
+            elif spec.name.startswith(TAG):
+                tags[spec.name.removeprefix(TAG)] = tensors[spec.name]
+            else:
+                raise KathrineError(
+                    f"export.adapter can not write {spec.name}, which strategy.{claim.strategy} adds",
+                    "use export.merged",
+                )
+    places = {}
+    for index, (label, state) in enumerate(adapters.items()):
+        places[label] = "." if index == 0 else f"adapters/{label}"
+        write_lora(
+            run.model.network, label, state, folder / places[label], base_model, run.model.facts.revision
+        )
+    part = {spec.name for spec in run.model.specs if spec.part == TEXT_PROJECTION}
+    projection = {name: tensors[name] for name in trained if name in part}
+    if part and projection.keys() == part:
+        save_file(stripped(projection), folder / f"{TEXT_PROJECTION}.safetensors", metadata={"format": "pt"})
+        torch.save(stripped(projection), folder / f"{TEXT_PROJECTION}.bin")
+    else:
+        projection = {}
+    rest = {name: tensors[name] for name in trained if name not in projection}
+    if rest:
+        save_file(rest, folder / "trained.safetensors", metadata={"format": "pt"})
+    rows = {language: row for strategy in run.strategies for language, row in strategy.languages().items()}
+    if tags:
+        save_file(tags, folder / "language_tag.safetensors", metadata={"format": "pt"})
+        text = json.dumps({language: rows[language] for language in tags}, indent=2, ensure_ascii=False)
+        (folder / "language_tag.json").write_text(text + "\n", encoding="utf-8")
+    return {
+        "kind": "adapter",
+        "base": {
+            "checkpoint": without_paths(run.model.facts.checkpoint),
+            "revision": run.model.facts.revision,
+            "fingerprint": base_fingerprint(run.model, trained),
+        },
+        "adapters": places,
+        "trained": trained,
+        "text_projection": sorted(projection),
+    }
+
+
+def write_lora(
+    network: torch.nn.Module,
+    label: str,
+    state: Mapping[str, torch.Tensor],
+    folder: Path,
+    base_model: str,
+    revision: str,
+) -> None:
+    """One PEFT adapter: its configuration as it was injected, and its weights under PEFT's keys."""
+    from copy import deepcopy
+
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    injected: Any = network.peft_config
+    config = deepcopy(injected[label])
+    config.base_model_name_or_path = base_model
+    config.revision = revision or None
+    config.inference_mode = True
+    config.save_pretrained(str(folder))
+    save_file(dict(state), folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+# --------------------------------------------------------------------------- reading
+
+
+def load_adapter(model: SpeechModel, folder: Path | str, check_base: bool = True) -> LoadedAdapter:
+    """Put an adapter folder onto a freshly loaded model of the base that it was trained on.
+
+    Given a model that no strategy has touched. Trained weights become float32; everything stays frozen.
+
+    Raises: KathrineError for a folder that kathrine did not write, an altered file, or another base model
+    (`check_base=False` lets it pass where the shapes fit).
+    """
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    note = read_note(folder)
+    trained, base = list(note["trained"]), note["base"]
+    unknown = [name for name in trained if name not in model.originals]
+    if unknown or (check_base and base_fingerprint(model, trained) != base["fingerprint"]):
+        raise KathrineError(
+            f"{folder} was trained on {base['checkpoint']} ({base['revision'] or 'no revision'}), not on "
+            f"{model.facts.checkpoint} ({model.facts.revision or 'no revision'})",
+            f"load {base['checkpoint']} first",
+        )
+    in_place: dict[str, torch.Tensor] = {}
+    if note["text_projection"]:
+        stored = load_file(folder / f"{TEXT_PROJECTION}.safetensors")
+        for name in note["text_projection"]:
+            in_place[name] = stored[next(key for key in stored if name.endswith(f".{key}"))]
+    if (folder / "trained.safetensors").is_file():
+        in_place |= load_file(folder / "trained.safetensors")
+    for name, value in in_place.items():
+        parameter = model.originals[name]
+        _same_shape(folder, name, tuple(value.shape), tuple(parameter.shape))
+        parameter.data = value.float().to(parameter.device)
+    languages: dict[str, int] = {}
+    if (folder / "language_tag.json").is_file():
+        languages = json.loads((folder / "language_tag.json").read_text(encoding="utf-8"))
+        vectors = load_file(folder / "language_tag.safetensors")
+        for language, row in languages.items():
+            model.add_language(language, row, vectors[language])
+    for label, place in note["adapters"].items():
+        read_lora(model.network, label, folder / place)
+    model.network.requires_grad_(False)
+    return LoadedAdapter(base["checkpoint"], languages, tuple(note["adapters"]), tuple(trained))
+
+
+def read_lora(network: torch.nn.Module, label: str, folder: Path) -> None:
+    """Inject the adapter that a PEFT folder describes, and fill it, strictly."""
+    import warnings
+
+    import torch
+    from peft import LoraConfig, inject_adapter_in_model
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from safetensors.torch import load_file
+
+    present = {
+        layer: list(layer.active_adapters) for layer in network.modules() if isinstance(layer, BaseTunerLayer)
+    }
+    config = LoraConfig.from_pretrained(str(folder))
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.filterwarnings("ignore", message=".*peft_config.*")
+        inject_adapter_in_model(config, network, adapter_name=label)
+    for layer, adapters in present.items():
+        layer.set_adapter(adapters)
+    state = load_file(folder / "adapter_model.safetensors")
+    targets = {
+        peft_key(name, label): parameter
+        for name, parameter in network.named_parameters()
+        if lora_label(name) == label
+    }
+    if targets.keys() != state.keys():
+        odd = sorted(targets.keys() ^ state.keys())
+        raise KathrineError(
+            f"{folder / 'adapter_model.safetensors'} does not fit its configuration: {odd[0]} is on one side "
+            "only",
+            "copy or export the folder again",
+        )
+    for key, parameter in targets.items():
+        _same_shape(folder, key, tuple(state[key].shape), tuple(parameter.shape))
+        parameter.data = state[key].float().to(parameter.device)
+
+
+def _same_shape(folder: Path, name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if found != wanted:
+        raise KathrineError(
+            f"{folder}: {name} has shape {list(found)}, the model wants {list(wanted)}",
+            "load the base model that the adapter was trained on",
+        )

@@ -1,0 +1,14 @@
+"""Tracker `tensorboard`: the curves of a run in TensorBoard."""
+
+from __future__ import annotations
+
+from kathrine_tensorboard.tracker import TensorBoard, TensorBoardOptions
+
+import kathrine
+
+__all__ = ["TensorBoard", "TensorBoardOptions"]
+
+
+@kathrine.hookimpl
+def kathrine_trackers() -> list[type[kathrine.Tracker]]:
+    return [TensorBoard]

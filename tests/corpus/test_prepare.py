@@ -1,0 +1,361 @@
+"""Prepare as a whole, on made-up recordings and a model family that costs nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from corpus_fakes import (
+    BOOKS,
+    FRAME,
+    RATE,
+    SIZE,
+    FakeFamily,
+    Shouting,
+    prepared,
+    recipe,
+    rejected,
+    speech,
+    utterances,
+)
+
+from kathrine.corpus.prepared import PreparedCorpus, known_facts
+from kathrine.corpus.report import corpus_table
+from kathrine.errors import KathrineError
+from kathrine.progress import SilentProgress
+from kathrine.types import Utterance
+from kathrine.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("audio")
+    utterances(folder, 40)
+    return folder
+
+
+def test_a_corpus_holds_each_utterance_once_in_order(audio: Path, tmp_path: Path) -> None:
+    given, family = utterances(audio, 30), FakeFamily()
+    corpus = prepared(tmp_path, recipe(given[:20], given[20:], family=family))
+    assert [row.key for row in corpus.rows] == [f"{'a' if n < 20 else 'b'}/u{n:03d}" for n in range(30)]
+    assert corpus.entries == ("a", "b")
+    assert family.calls["encode"] == family.calls["speaker"] == family.calls["tokenise"] == 30
+    for row, utterance in zip(corpus.rows, given, strict=True):
+        example = corpus.example(row.key)
+        assert example.key == row.key and example.frames == row.frames == -(-round(row.seconds * RATE) // FRAME)
+        assert example.codes_FQ.shape == (row.frames, BOOKS) and example.codes_FQ.dtype == np.int16
+        assert 0 <= example.codes_FQ.min() and 0 < example.codes_FQ.max() < SIZE
+        assert example.speaker_embedding_H is not None and example.speaker_embedding_H.dtype == np.float32
+        assert example.spoken == {"text": utterance.text}
+        assert example.text_ids == {"text": tuple(map(ord, utterance.text))}
+        assert row.text_tokens == {"text": len(utterance.text)}
+        assert (row.speaker, row.language) == (utterance.speaker, "norwegian") and row.reference is None
+        assert row.original_rate == 8000 and not row.cut
+    assert Counter(row.split for row in corpus.rows)["validation"] >= 2
+
+
+def test_an_example_is_the_same_whoever_is_in_its_batch(audio: Path, tmp_path: Path) -> None:
+    given = utterances(audio, 12)
+    together = prepared(tmp_path / "together", recipe(given))
+    alone = prepared(tmp_path / "alone", recipe(given, table={"batch_seconds": 0.1}))
+    for row in together.rows:
+        np.testing.assert_array_equal(together.example(row.key).codes_FQ, alone.example(row.key).codes_FQ)
+    assert together.fingerprint == alone.fingerprint
+
+
+def test_batches_are_bounded_by_count_and_by_seconds(audio: Path, tmp_path: Path) -> None:
+    family = FakeFamily()
+    prepared(tmp_path, recipe(utterances(audio, 40), family=family, table={"batch_seconds": 3.0}))
+    assert family.largest <= 3.0 * RATE + 3 * FRAME
+    assert 40 / 4 <= family.calls["batches"] < 40
+
+
+def test_twice_is_harmless_and_computes_nothing(audio: Path, tmp_path: Path) -> None:
+    first = prepared(tmp_path, recipe(utterances(audio, 20)))
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "corpus").rglob("*.parquet")}
+    family, language = FakeFamily(), None
+    again = prepared(tmp_path, recipe(utterances(audio, 20), family=family, language=language))
+    assert again.folder == first.folder and again.rows == first.rows
+    assert family.calls == {"fetch": 1}
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "corpus").rglob("*.parquet")} == files
+
+
+def test_another_recipe_overwrites_nothing(audio: Path, tmp_path: Path) -> None:
+    given = utterances(audio, 20)
+    first = prepared(tmp_path, recipe(given))
+    family = FakeFamily()
+    second = prepared(tmp_path, recipe(given[:10], family=family))
+    assert first.folder != second.folder and len(second.rows) == 10 and not family.calls["encode"]
+    reopened = PreparedCorpus.open(first.folder)
+    assert reopened.rows == first.rows and reopened.example("a/u019").frames
+
+
+def test_check_knows_the_sizes_afterwards(audio: Path, tmp_path: Path) -> None:
+    given, workspace = utterances(audio, 20), Workspace(tmp_path)
+    assert known_facts(recipe(given), workspace) is None  # type: ignore[arg-type]
+    corpus = prepared(tmp_path, recipe(given))
+    assert known_facts(recipe(given), workspace) == corpus.facts  # type: ignore[arg-type]
+    assert known_facts(recipe(given, table={"batch": 9}, share=2.0), workspace) == corpus.facts  # type: ignore[arg-type]
+    assert known_facts(recipe(given, max_hours=0.1), workspace) is None  # type: ignore[arg-type]
+
+
+def test_what_is_wrong_with_recordings_is_counted_and_the_run_goes_on(audio: Path, tmp_path: Path) -> None:
+    given = utterances(audio, 20)
+    noise, half, silent, loud = (tmp_path / name for name in ("noise.mp3", "half.wav", "silent.wav", "loud.wav"))
+    noise.write_bytes(np.random.default_rng(0).bytes(3000))
+    half.write_bytes(given[0].audio.read_bytes()[:4000])  # type: ignore[union-attr]
+    soundfile.write(silent, np.zeros(8000), 8000)
+    soundfile.write(loud, np.clip(speech(1.0, 3) * 20, -1, 1), 8000)
+
+    def bad(name: str, audio: Path | None, text: str = "dette er feil", **more: object) -> Utterance:
+        return Utterance(name, audio, {"text": text}, "s0", **more)  # type: ignore[arg-type]
+
+    good, unused = given[0].audio, utterances(audio, 22)
+    broken = [
+        bad("noise", noise),
+        bad("half", half),
+        bad("silent", silent),
+        bad("loud", loud),
+        bad("absent", tmp_path / "absent.wav"),
+        bad("none", None),
+        bad("short", good, start=0.3, end=0.4),
+        bad("differs", good, seconds=9.0),
+        bad("slow", unused[20].audio, text="a b"),
+        bad("fast", unused[21].audio, text="mange ord " * 20),
+        bad("inaudible", good, text="hei <inaudible> der"),
+        bad("tagged", good, text="<ee>"),
+        bad("few", good, text="hei"),
+        bad("twice", given[19].audio),
+        bad("other", good),
+    ]
+    broken[-1] = replace(broken[-1], speaker="unwanted")
+    progress = SilentProgress()
+    made = recipe(
+        [*given, *broken],
+        table={"min_words": 2, "min_letters_per_second": 5.0, "max_silence_share": 0.95},
+        speakers=["S0", "s1", "S2"],
+    )
+    corpus = prepared(tmp_path / "ws", made, progress)
+    assert len(corpus.rows) == 20
+    assert rejected(corpus) == {
+        "other speaker": 1,
+        "inaudible": 1,
+        "no text": 1,
+        "few words": 1,
+        "missing file": 1,
+        "corrupt": 2,
+        "length differs": 1,
+        "duplicate": 1,
+        "no audio": 1,
+        "too short": 1,
+        "silence": 1,
+        "clipping": 1,
+        "too slow": 1,
+        "too fast": 1,
+    }
+    verdicts = [json.loads(line) for line in (corpus.folder / "manifest.jsonl").read_text().splitlines()]
+    assert len(verdicts) == 35
+    told = {row["id"]: row for row in verdicts}
+    assert told["noise"]["reason"] == "corrupt" and "noise.mp3" in told["noise"]["detail"]
+    assert told["u003"]["kept"] and told["u003"]["original_rate"] == 8000
+    assert "kept 20 of 35" in progress.said[-1] and "corrupt 2" in progress.said[-1]
+
+
+def test_limits_of_an_entry_count_accepted_audio(audio: Path, tmp_path: Path) -> None:
+    given = utterances(audio, 40)
+    family = FakeFamily()
+    corpus = prepared(tmp_path, recipe(given, max_hours=10 / 3600, family=family))
+    seconds = sum(row.seconds for row in corpus.rows)
+    assert 10 - 2 < seconds <= 10
+    assert family.calls["encode"] == len(corpus.rows) == 40 - rejected(corpus)["max_hours"]
+    capped = prepared(tmp_path, recipe(given, speaker_cap_minutes=4 / 60))
+    spoken: Counter[str] = Counter()
+    for row in capped.rows:
+        spoken[row.speaker] += row.seconds  # type: ignore[assignment]
+    assert all(2.5 < each <= 4 for each in spoken.values())
+
+
+def test_nothing_left_is_an_error_that_says_why(audio: Path, tmp_path: Path) -> None:
+    with pytest.raises(KathrineError, match="none is left to train on .*too short: 5"):
+        prepared(tmp_path, recipe(utterances(audio, 5), table={"min_seconds": 9.0}))
+    with pytest.raises(KathrineError, match="gave no utterances"):
+        prepared(tmp_path, recipe([]))
+
+
+def test_language_and_variants(audio: Path, tmp_path: Path) -> None:
+    given = utterances(audio, 12)
+    given = [
+        replace(each, texts={**each.texts, "digits": f"nr {n}"}) if n != 5 else each for n, each in enumerate(given)
+    ]
+    given[7] = replace(given[7], texts={"text": "refuse me"})
+    given[8] = replace(given[8], texts={**given[8].texts, "digits": "refuse me"})
+    progress = SilentProgress()
+    made = recipe(given, language=Shouting(), variants={"text": 0.7, "digits": 0.3})
+    corpus = prepared(tmp_path, made, progress)
+    assert corpus.example("a/u003").spoken == {"text": "DETTE ER SETNING 3.", "digits": "NR 3."}
+    assert corpus.row("a/u003").text_tokens == {"text": 19, "digits": 5}
+    assert set(corpus.row("a/u005").text_tokens) == set(corpus.row("a/u008").text_tokens) == {"text"}
+    assert rejected(corpus) == {"text refused": 1}
+    assert "a: 2 of 11 utterances have no usable 'digits'" in progress.said
+    with pytest.raises(KathrineError, match="no text variant 'digit'"):
+        prepared(tmp_path, recipe(given, variants={"text": 0.7, "digit": 0.3}))
+
+
+def test_cut_utterances_are_measured_and_get_no_added_stop(audio: Path, tmp_path: Path) -> None:
+    given = utterances(audio, 6)
+    path = tmp_path / "long.wav"
+    soundfile.write(path, speech(4.0, 2), 8000)
+    cut = [replace(given[0], id=f"cut{n}", audio=path, start=0.0 + n, end=1.5 + n) for n in range(2)]
+    marked = replace(utterances(audio, 7)[6], id="marked", cut=True)
+    corpus = prepared(tmp_path / "ws", recipe([*given, *cut, marked], language=Shouting()))
+    assert [row.id for row in corpus.rows if row.cut] == ["cut0", "cut1", "marked"]
+    assert corpus.example("a/cut0").spoken == {"text": "DETTE ER SETNING 0"}
+    assert corpus.example("a/u000").spoken == {"text": "DETTE ER SETNING 0."}
+    assert corpus.facts["entries"]["a"]["cut_share"] == pytest.approx(3 / 9, abs=1e-4)
+
+
+def test_narrow_band_and_cut_sources_are_warned_about_by_name(audio: Path, tmp_path: Path) -> None:
+    progress = SilentProgress()
+    given = [replace(each, cut=True) for each in utterances(audio, 6)]
+    prepared(tmp_path, recipe(given, table={"narrowband_hz": 7000.0}), progress)
+    narrow, cut = progress.warned
+    assert narrow.startswith("a: ") and "4.0 kHz" in narrow and "8000 Hz" in narrow
+    assert cut.startswith("a: 100%")
+
+
+# --------------------------------------------------------------------------- splits and references
+
+
+def test_splits_of_the_source_are_kept(audio: Path, tmp_path: Path) -> None:
+    splits = ["train", "train", "train", "validation", "test", None]
+    given = [replace(each, split=splits[n // 3 % 6]) for n, each in enumerate(utterances(audio, 36))]  # type: ignore[arg-type]
+    corpus = prepared(tmp_path, recipe(given))
+    assert [row.split for row in corpus.rows] == [each.split or "train" for each in given]
+
+
+def test_reference_file_is_a_hidden_example(audio: Path, tmp_path: Path) -> None:
+    voice = tmp_path / "voice.flac"
+    soundfile.write(voice, speech(3.0, 77), 8000)
+    given = [*utterances(audio, 6), replace(utterances(audio, 7)[6], speaker="lonely")]
+    corpus = prepared(tmp_path, recipe(given, reference="file", reference_file=str(voice)))
+    assert {row.reference for row in corpus.rows[:-1]} == {"__reference__"} and len(corpus.rows) == 8
+    hidden = corpus.rows[-1]
+    assert (hidden.id, hidden.split, hidden.hidden) == ("__reference__", "test", True)
+    example = corpus.example(hidden.key)
+    assert example.speaker_embedding_H is not None and example.frames and example.text_ids == {"text": ()}
+    assert corpus.facts["entries"]["a"]["kept"] == 7
+    with pytest.raises(KathrineError, match=r"absent\.wav can not be used"):
+        prepared(tmp_path, recipe(given, reference="file", reference_file=str(tmp_path / "absent.wav")))
+
+
+def test_reference_file_that_is_an_utterance_lends_nothing_to_itself(audio: Path, tmp_path: Path) -> None:
+    given = utterances(audio, 6)
+    made = recipe(given, reference="file", reference_file=str(given[3].audio), validation_share=0.0)
+    corpus = prepared(tmp_path, made)
+    # As an utterance it brings its text along, so nothing hidden is needed.
+    assert {row.id: row.reference for row in corpus.rows if row.id != "u003"} == dict.fromkeys(
+        ("u000", "u001", "u002", "u004", "u005"), "u003"
+    )
+    assert corpus.row("a/u003").reference is None and len(corpus.rows) == 6
+
+
+def test_fixed_references_and_lonely_speakers(audio: Path, tmp_path: Path) -> None:
+    given = [*utterances(audio, 9), replace(utterances(audio, 10)[9], speaker="lonely")]
+    corpus = prepared(tmp_path, recipe(given, reference="fixed"))
+    assert rejected(corpus) == {"no reference": 1}
+    speakers = {row.id: row.speaker for row in corpus.rows}
+    assert all(row.reference != row.id and speakers[row.reference or ""] == row.speaker for row in corpus.rows)
+    kept = prepared(tmp_path, recipe(given, table={"single_utterance_speakers": "own"}))
+    assert [row.reference for row in kept.rows] == [None] * 9 + ["u009"]
+
+
+def test_references_that_the_source_fixed(audio: Path, tmp_path: Path) -> None:
+    given = utterances(audio, 10)
+    voice, copy = tmp_path / "voice.wav", tmp_path / "copy.wav"
+    soundfile.write(voice, speech(3.0, 77), 8000)
+    copy.write_bytes(given[3].audio.read_bytes())  # type: ignore[union-attr]
+    rows = [
+        replace(given[0], reference=voice),
+        replace(given[1], reference=given[1].audio),
+        replace(given[2], reference=copy),
+        replace(given[3], reference=copy),
+        replace(given[4], reference=tmp_path / "absent.wav"),
+        replace(given[5], id="x", speaker="lonely", reference=voice),
+        replace(given[7], id="y"),
+        replace(given[9], id="z"),
+    ]
+    progress = SilentProgress()
+    corpus = prepared(tmp_path / "ws", recipe(rows, validation_share=0.0), progress)
+    found = {row.id: row.reference for row in corpus.rows}
+    hidden = corpus.rows[-1].id
+    assert hidden.startswith("__reference__.") and corpus.rows[-1].hidden
+    assert found == {"u000": hidden, "u001": None, "u002": "u003", "u003": None, "x": hidden, "y": None, "z": None, hidden: None}
+    assert rejected(corpus) == {"bad reference": 1}
+    assert "a: 2 rows name their own recording as reference: another one is taken" in progress.said
+
+
+def test_a_family_without_a_speaker_encoder(audio: Path, tmp_path: Path) -> None:
+    given = [*utterances(audio, 3), replace(utterances(audio, 4)[3], speaker="lonely")]
+    corpus = prepared(tmp_path, recipe(given, family=FakeFamily(speaker="")))
+    assert len(corpus.rows) == 4 and corpus.example("a/u003").speaker_embedding_H is None
+
+
+# --------------------------------------------------------------------------- codes that came along
+
+
+def test_codes_of_the_manifest_are_imported(audio: Path, tmp_path: Path) -> None:
+    given, family = utterances(audio, 6, speakers=1), FakeFamily()
+    frames = tuple((n % SIZE, 1, 2, 3) for n in range(12))
+    flat = (tuple(code for frame in frames for code in frame),)
+    rows = [
+        *given[:4],
+        replace(given[4], id="framed", codes=frames),
+        replace(given[5], id="flat", codes=flat),
+        replace(given[2], id="large", codes=((SIZE, 0, 0, 0),) * 12),
+        replace(given[2], id="narrow", codes=((0, 0, 0),) * 12),
+        replace(given[2], id="voiceless", audio=None, codes=frames),
+    ]
+    progress = SilentProgress()
+    corpus = prepared(tmp_path, recipe(rows, family=family), progress)
+    for name in ("framed", "flat"):
+        assert corpus.example(f"a/{name}").codes_FQ.tolist() == [list(frame) for frame in frames]
+        assert corpus.row(f"a/{name}").seconds == pytest.approx(12 * FRAME / RATE)
+        assert corpus.example(f"a/{name}").speaker_embedding_H is not None
+    assert rejected(corpus) == {"no audio": 1, "bad codes": 2}
+    assert family.calls["encode"] == 4
+    assert "a: 1 rows held their codes as one flat list: cut into frames of 4" in progress.said
+    voice = tmp_path / "voice.wav"
+    soundfile.write(voice, speech(3.0, 77), 8000)
+    alone = prepared(tmp_path, recipe(rows, reference="file", reference_file=str(voice)))
+    assert alone.example("a/voiceless").speaker_embedding_H is None
+    assert alone.row("a/voiceless").reference == "__reference__"
+
+
+# --------------------------------------------------------------------------- reading
+
+
+def test_what_can_not_be_opened_is_named(audio: Path, tmp_path: Path) -> None:
+    with pytest.raises(KathrineError, match="no complete prepared corpus"):
+        PreparedCorpus.open(tmp_path)
+    corpus = prepared(tmp_path, recipe(utterances(audio, 6)))
+    with pytest.raises(KathrineError, match="no utterance 'a/none'"):
+        corpus.example("a/none")
+    marker = corpus.folder / "complete.json"
+    marker.write_text(marker.read_text().replace('"format": 1', '"format": 0'))
+    with pytest.raises(KathrineError, match="another kathrine"):
+        PreparedCorpus.open(corpus.folder)
+
+
+def test_the_table_says_it_all(audio: Path, tmp_path: Path) -> None:
+    from rich.console import Console
+
+    corpus = prepared(tmp_path, recipe(utterances(audio, 20), table={"min_seconds": 0.7}))
+    console = Console(width=200, record=True, file=(tmp_path / "out").open("w"))
+    console.print(corpus_table(corpus.facts))
+    text = console.export_text()
+    assert "too short" in text and "4.0 kHz" in text and " 3 " in text

@@ -1,0 +1,77 @@
+"""A trained tiny run as exporters get it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from tiny_training import claim_and_apply, prompted, tiny_family, train, workspace
+
+from kathrine import FinishedRun, SpeechModel, Strategy
+
+
+class Quiet:
+    """A Progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.warned: list[str] = []
+
+    @contextmanager
+    def task(self, description: str, total: float | None = None) -> Iterator[Callable[..., None]]:
+        yield lambda amount=1.0, description=None: None
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+    def warn(self, message: str) -> None:
+        self.warned.append(message)
+
+
+def held_out(language: str | None) -> Callable[[SpeechModel], float]:
+    def loss(model: SpeechModel) -> float:
+        model.network.eval()
+        with torch.no_grad():
+            outputs = model.forward(model.collate(prompted(model, language)))
+        return float(torch.nn.functional.cross_entropy(outputs.logits_NV.float(), outputs.targets_N))
+
+    return loss
+
+
+def finished(
+    folder: Path,
+    strategies: list[Strategy],
+    *,
+    dtype: str = "fp32",
+    steps: int = 10,
+    language: str | None = None,
+) -> FinishedRun:
+    family = tiny_family()
+    model = family.load(workspace(), dtype=dtype)
+    claims, trained = claim_and_apply(model, strategies)
+    train(model, claims, trained, steps, language=language)
+    folder.mkdir(parents=True, exist_ok=True)
+    return FinishedRun(
+        folder=folder,
+        recipe={
+            "run": {"folder": str(folder), "seed": 7},
+            "model": {"qwen3_tts": {"checkpoint": "kathrine:tiny"}},
+            "data": [{"source": "manifest", "path": str(folder / "mine.jsonl")}],
+        },
+        workspace=workspace(),
+        family=family,
+        model=model,
+        strategies=strategies,
+        claims=claims,
+        trainable={name: value.detach().float().cpu() for name, value in trained.items()},
+        weights_from=f"trained weights of the last checkpoint, step {steps}",
+        step=steps,
+        validation_loss=held_out(language),
+        language=language or "",
+        data=[
+            {"entry": "npsc", "hours": 39.5, "licence": ["CC0-1.0"], "splits": {"train": 3}},
+            {"entry": "librivox", "hours": 4.25, "licence": "PD"},
+        ],
+    )

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import peft
+import pytest
+import torch
+from exported import Quiet, finished
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+from tiny_training import tiny_model
+
+from kathrine import KathrineError
+from kathrine_checkpoint import Adapter, load_adapter
+from kathrine_checkpoint.adapter import base_fingerprint, peft_key
+from kathrine_checkpoint.card import base_model_id, front_matter
+from kathrine_checkpoint.files import complete_folder
+from kathrine_freeze import Freeze, FreezeOptions
+from kathrine_language_tag import LanguageTag, LanguageTagOptions
+from kathrine_lora import Lora, LoraOptions
+from kathrine_text_projection import TextProjection
+
+GOLD = Path(__file__).parents[1] / "data" / "gold" / "tiny-1b7"
+
+
+def the_baseline(**lora: object) -> list:
+    return [
+        Lora(LoraOptions(lr=2e-3, **lora)),  # type: ignore[arg-type]
+        TextProjection(TextProjection.Options(lr=1e-3)),
+        LanguageTag(LanguageTagOptions(lr=1e-2)),
+    ]
+
+
+def adapter(**options: object) -> Adapter:
+    return Adapter(Adapter.Options(**options))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return finished(tmp_path_factory.mktemp("runs") / "first", the_baseline(), language="norwegian")
+
+
+@pytest.fixture(scope="module")
+def export(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export") / "adapter"
+    result = adapter().export(run, folder, Quiet())
+    return result
+
+
+def test_the_folder_is_complete_and_says_what_was_measured(run, export) -> None:
+    assert set(export.files) == {
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "kathrine.json",
+        "language_tag.json",
+        "language_tag.safetensors",
+        "recipe.toml",
+        "text_projection.bin",
+        "text_projection.safetensors",
+    }
+    assert export.checks["difference"] <= 1e-5
+    assert export.checks["loss of the run"] == run.validation_loss(run.model)
+    assert not list(export.folder.parent.glob(".*"))
+
+
+def test_a_fresh_model_with_the_adapter_is_the_runs_model(run, export) -> None:
+    model = tiny_model()
+    loaded = load_adapter(model, export.folder)
+    assert (loaded.base, loaded.languages, loaded.adapters) == (
+        "kathrine:tiny",
+        {"norwegian": 2100},
+        ("lora",),
+    )
+    assert run.validation_loss(model) == pytest.approx(run.validation_loss(run.model), abs=1e-6)
+    assert not any(parameter.requires_grad for parameter in model.network.parameters())
+    assert model.language_id("norwegian") == 2100
+
+
+def test_peft_loads_the_lora_onto_the_network(run, export) -> None:
+    config = json.loads((export.folder / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] and config["task_type"] == "FEATURE_EXTRACTION"
+    assert config["target_modules"].startswith("^") and config["target_modules"].endswith("$")
+    network = tiny_model().network
+    wrapped = peft.PeftModel.from_pretrained(network, str(export.folder))
+    mine = {name: value for name, value in run.trainable.items() if "lora_" in name}
+    theirs = {name: value for name, value in wrapped.named_parameters() if "lora_" in name}
+    assert len(mine) == len(theirs) > 0
+    for name, value in mine.items():
+        key = f"base_model.model.{name.replace('.lora.weight', '.default.weight')}"
+        assert torch.equal(theirs[key].detach(), value)
+    assert not any("code_predictor" in name for name in theirs)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:peft")
+@pytest.mark.parametrize("options", [{"dora": True}, {"rslora": True, "r": 8, "mlp": True}])
+def test_dora_and_rslora_reload(tmp_path: Path, options: dict) -> None:
+    run = finished(tmp_path / "run", [Lora(LoraOptions(lr=2e-3, **options))])  # type: ignore[arg-type]
+    result = adapter().export(run, tmp_path / "out", Quiet())
+    assert result.checks["difference"] <= 1e-5
+    wrapped = peft.PeftModel.from_pretrained(tiny_model().network, str(tmp_path / "out"))
+    theirs = {
+        peft_key(n.removeprefix("base_model.model."), "default")
+        for n, _ in wrapped.named_parameters()
+        if "lora_" in n
+    }
+    stored = load_file(tmp_path / "out" / "adapter_model.safetensors")
+    assert theirs == stored.keys()
+    state = peft.get_peft_model_state_dict(wrapped)
+    assert state.keys() == stored.keys() and all(torch.equal(state[key], stored[key]) for key in stored)
+
+
+def test_text_projection_is_a_state_dict_that_its_module_takes(run, export) -> None:
+    model = tiny_model()
+    module = model.network.talker.text_projection  # type: ignore[union-attr]
+    module.load_state_dict(torch.load(export.folder / "text_projection.bin", weights_only=True))
+    same = load_file(export.folder / "text_projection.safetensors")
+    for key, value in module.state_dict().items():
+        assert torch.equal(value, run.trainable[f"talker.text_projection.{key}"]) and torch.equal(
+            value, same[key]
+        )
+
+
+def test_weights_trained_in_place_and_two_adapters(tmp_path: Path) -> None:
+    strategies = [
+        Lora(LoraOptions(lr=2e-3, layers=[0, 0]), "low"),
+        Lora(LoraOptions(lr=2e-3, layers=[1, 1], mlp=True, r=2), "high"),
+        Freeze(
+            FreezeOptions(
+                lr=1e-3, parts=["sub_talker_head"], patterns=[r".*text_projection\.linear_fc2\.bias"]
+            )
+        ),
+    ]
+    run = finished(tmp_path / "run", strategies)
+    result = adapter().export(run, tmp_path / "out", Quiet())
+    assert {"adapter_config.json", "adapters/high/adapter_config.json", "trained.safetensors"} <= set(
+        result.files
+    )
+    assert "text_projection.bin" not in result.files  # only a part of it was trained
+    assert set(load_file(tmp_path / "out" / "trained.safetensors")) == set(run.claims[2].trains)
+    model = tiny_model()
+    loaded = load_adapter(model, tmp_path / "out")
+    assert loaded.adapters == ("low", "high")
+    assert run.validation_loss(model) == pytest.approx(run.validation_loss(run.model), abs=1e-6)
+
+
+def test_without_lora_there_is_a_note(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run", [Freeze(FreezeOptions(lr=1e-3, first_layers=1))])
+    result = adapter().export(run, tmp_path / "out", Quiet())
+    assert "adapter_config.json" not in result.files and "no LoRA" in result.notes[0]
+    assert result.checks["difference"] <= 1e-5
+
+
+def test_a_bf16_run_reloads_to_the_same_loss(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run", the_baseline(), dtype="bf16", language="norwegian")
+    result = adapter().export(run, tmp_path / "out", Quiet())
+    assert result.checks["difference"] <= 1e-5
+    stored = load_file(tmp_path / "out" / "adapter_model.safetensors")
+    assert all(value.dtype == torch.float32 for value in stored.values())
+
+
+def test_the_card_is_valid_and_names_base_recipe_and_hours(export) -> None:
+    card = ModelCard.load(export.folder / "README.md")
+    data = card.data.to_dict()
+    assert data["base_model"] == "kathrine/tiny" and data["library_name"] == "peft"
+    assert data["license"] == "apache-2.0" and data["language"] == ["no", "nb", "nn"]
+    assert {"text-to-speech", "kathrine", "norwegian"} <= set(data["tags"])
+    for words in ("39.5", "CC0-1.0", "librivox", "text_projection", "kathrine:tiny", "0.002"):
+        assert words in card.text
+    note = json.loads((export.folder / "kathrine.json").read_text())
+    assert note["base"]["checkpoint"] == "kathrine:tiny" and note["base"]["revision"]
+    assert set(note["sha256"]) == set(export.files) - {"kathrine.json"}
+
+
+def test_no_path_of_this_machine_is_published(run, export) -> None:
+    for name in ("README.md", "recipe.toml", "kathrine.json", "adapter_config.json"):
+        assert str(run.folder) not in (export.folder / name).read_text(), name
+    recipe = tomllib.loads((export.folder / "recipe.toml").read_text())
+    assert recipe["run"] == {"seed": 7} and recipe["data"][0]["path"] == "mine.jsonl"
+    assert "splits" not in (export.folder / "README.md").read_text()
+
+
+def test_others_may_read_what_their_folder_lets_them(export) -> None:
+    wanted = export.folder.stat().st_mode & 0o666
+    assert {(export.folder / name).stat().st_mode & 0o777 for name in export.files} == {wanted}
+
+
+def test_the_base_model_of_a_card_is_never_empty(tmp_path: Path) -> None:
+    assert base_model_id("Qwen/Qwen3-TTS-12Hz-0.6B-Base") == "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+    assert base_model_id(str(tmp_path / "my model")) == "local/my-model"
+    assert base_model_id("kathrine:tiny") == "kathrine/tiny"
+    assert (
+        front_matter({"license": "no", "a": [], "b": ["no", "x: y"]})
+        == '---\nlicense: "no"\nb:\n- "no"\n- "x: y"\n---'
+    )
+
+
+def test_card_options(tmp_path: Path, run) -> None:
+    options = {"base_model": "Qwen/Qwen3-TTS-12Hz-0.6B-Base", "license": "cc-by-4.0", "languages": ["fo"]}
+    adapter(**options).export(run, tmp_path / "out", Quiet())
+    data = ModelCard.load(tmp_path / "out" / "README.md").data.to_dict()
+    assert (data["base_model"], data["license"], data["language"]) == (
+        options["base_model"],
+        "cc-by-4.0",
+        ["fo"],
+    )
+    config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == options["base_model"]
+
+
+def test_another_base_is_refused(export, tmp_path: Path) -> None:
+    with pytest.raises(KathrineError, match="was trained on kathrine:tiny"):
+        load_adapter(tiny_model(checkpoint=GOLD), export.folder)
+    model = tiny_model()
+    model.originals["talker.model.norm.weight"].data[0] += 0.5
+    with pytest.raises(KathrineError, match="was trained on kathrine:tiny"):
+        load_adapter(model, export.folder)
+    assert load_adapter(model, export.folder, check_base=False).adapters == ("lora",)
+
+
+def test_the_fingerprint_does_not_depend_on_precision() -> None:
+    assert base_fingerprint(tiny_model("bf16"), []) == base_fingerprint(tiny_model("fp32"), [])
+    assert base_fingerprint(tiny_model(), ["talker.model.norm.weight"]) != base_fingerprint(tiny_model(), [])
+
+
+def test_an_altered_or_foreign_folder_is_refused(run, tmp_path: Path) -> None:
+    adapter().export(run, tmp_path / "out", Quiet())
+    stored = tmp_path / "out" / "text_projection.safetensors"
+    content = bytearray(stored.read_bytes())
+    content[-1] ^= 1
+    stored.write_bytes(content)
+    with pytest.raises(KathrineError, match=r"text_projection\.safetensors is missing or altered"):
+        load_adapter(tiny_model(), tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(KathrineError, match=r"holds no kathrine\.json"):
+        load_adapter(tiny_model(), tmp_path / "empty")
+
+
+def test_a_reload_that_differs_stops_the_export_and_leaves_nothing(run, tmp_path: Path) -> None:
+    """The self-check must be able to fail: here the trained numbers given to the exporter are not the
+    model's."""
+    from dataclasses import replace
+
+    trainable = {name: value * 1.5 for name, value in run.trainable.items()}
+    with pytest.raises(KathrineError, match="after reloading"):
+        adapter().export(replace(run, trainable=trainable), tmp_path / "out", Quiet())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), complete_folder(tmp_path / "a") as partial:
+        (partial / "file").write_text("half")
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "a").mkdir()
+    with complete_folder(tmp_path / "a") as partial:
+        (partial / "file").write_text("whole")
+    assert (tmp_path / "a" / "file").read_text() == "whole"
+    with pytest.raises(KathrineError, match="already exists"), complete_folder(tmp_path / "a"):
+        pass

@@ -1,0 +1,47 @@
+"""The event files hold what metrics.jsonl holds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from kathrine_tensorboard import TensorBoard
+
+from kathrine import Workspace
+from kathrine.progress import SilentProgress
+from kathrine.testing import prepared_toy_corpus, toy_recipe
+from kathrine.train.run import run
+
+
+def test_metrics_arrive(tmp_path: Path) -> None:
+    tracker = TensorBoard(TensorBoard.Options(every=2))
+    recipe = toy_recipe(
+        tmp_path / "run",
+        train={"steps": 4},
+        validation={"every": 4, "utterances": 4},
+        components={"trackers": (tracker,)},
+    )
+    run(recipe, Workspace(tmp_path / "ws"), SilentProgress(), corpus=prepared_toy_corpus())
+
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    found.Reload()
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    losses = {line["step"]: line["loss.talker"] for line in lines if line["kind"] == "step"}
+    scalars = {one.step: one.value for one in found.Scalars("train/loss.talker")}
+    assert set(scalars) == {2, 4}
+    for step, value in scalars.items():
+        assert value == pytest.approx(losses[step], rel=1e-6)
+    held_out = [line["validation.toy.talker"] for line in lines if line["kind"] == "validation"]
+    assert [one.value for one in found.Scalars("validation/toy.talker")] == pytest.approx(held_out, rel=1e-6)
+    assert "timing/seconds" in found.Tags()["scalars"]
+
+
+def test_missing_backend_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not list(TensorBoard().problems())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    (problem,) = TensorBoard().problems()
+    assert "pip install kathrine[tensorboard]" in problem
