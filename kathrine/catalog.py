@@ -64,9 +64,7 @@ class _Manager(pluggy.PluginManager):
             return None
         options = super().parse_hookimpl_opts(plugin, name)
         if options is None and callable(getattr(plugin, name)):
-            raise pluggy.PluginValidationError(
-                plugin, f"{name} lacks @kathrine.hookimpl, so it would never be called"
-            )
+            raise pluggy.PluginValidationError(plugin, f"{name} lacks @kathrine.hookimpl, so it would never be called")
         if options is not None and (options["wrapper"] or options["hookwrapper"]):
             raise pluggy.PluginValidationError(plugin, f"{name} is a wrapper; kathrine's hooks have none")
         return options
@@ -93,9 +91,7 @@ def run_manager(components: Iterable[Any], watchers: Iterable[Any] = ()) -> plug
     for instance in (*components, *watchers):
         if not any(hasattr(instance, name) for name in dir(instance) if name.startswith("kathrine_")):
             continue
-        label = (
-            f"{getattr(instance, 'kind', 'watcher')}.{getattr(instance, 'label', type(instance).__name__)}"
-        )
+        label = f"{getattr(instance, 'kind', 'watcher')}.{getattr(instance, 'label', type(instance).__name__)}"
         name = label if not manager.has_plugin(label) else f"{label}#{len(manager.get_plugins())}"
         try:
             manager.register(instance, name=name)
@@ -163,14 +159,10 @@ class Catalog:
         trial.register(module, name=name)
         trial.check_pending()
         if not trial.get_hookcallers(module):
-            raise KathrineError(
-                "it implements no hook: a function with @kathrine.hookimpl, such as kathrine_sources"
-            )
+            raise KathrineError("it implements no hook: a function with @kathrine.hookimpl, such as kathrine_sources")
         for event in EVENT_HOOKS:
             if hasattr(module, event):
-                raise KathrineError(
-                    f"{event} stands in the plugin's module; event hooks belong on a component"
-                )
+                raise KathrineError(f"{event} stands in the plugin's module; event hooks belong on a component")
         self.manager.register(module, name=name)
         found: list[tuple[str, type[Component]]] = []
         for kind, (_, _, hook) in KINDS.items():
@@ -199,12 +191,7 @@ class Catalog:
 
     def find(self, name: str) -> list[tuple[str, type[Component], Plugin]]:
         """Every component of this name, of whatever kind, with its plugin."""
-        return [
-            (kind, *entry)
-            for (kind, known), entries in self._found.items()
-            if known == name
-            for entry in entries
-        ]
+        return [(kind, *entry) for (kind, known), entries in self._found.items() if known == name for entry in entries]
 
     def problem(self, kind: str, name: str, with_failures: bool = True) -> str:
         """Why `component(kind, name)` would fail, in one sentence, or an empty string.
@@ -237,9 +224,7 @@ class Catalog:
 
     def clashes(self) -> list[str]:
         """One sentence for every name that two plugins bring."""
-        return [
-            self.problem(kind, name) for (kind, name), found in sorted(self._found.items()) if len(found) > 1
-        ]
+        return [self.problem(kind, name) for (kind, name), found in sorted(self._found.items()) if len(found) > 1]
 
 
 def _entry_points() -> Sequence[importlib.metadata.EntryPoint]:

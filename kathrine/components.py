@@ -151,9 +151,11 @@ class SpeechModel(ABC):
     def forward(self, batch: Collated) -> TalkerOutputs:
         """One teacher-forced pass, outputs aligned with their targets."""
 
-    def sub_talker_logits(self, hidden_MH: torch.Tensor, codes_MQ: torch.Tensor) -> torch.Tensor:
-        """Logits [M, Q-1, V] for codebooks 1.. of each frame, teacher-forced.
+    def sub_talker_losses(self, hidden_MH: torch.Tensor, codes_MQ: torch.Tensor) -> torch.Tensor:
+        """Cross entropy, float32 [M, Q-1] in nats, of codebooks 1.. of each frame, teacher-forced.
 
+        Given: the hidden states and codes of `forward`, or the same selection of frames from both. Which head
+        belongs to which codebook is known to the family alone, as all alignment is.
         Raises: KathrineError for a family without a sub-talker.
         """
         from kathrine.errors import KathrineError
@@ -200,7 +202,7 @@ class SpeechModel(ABC):
 
         raise KathrineError(f"{self.facts.family} has no language tags", "leave strategy.language_tag out")
 
-    def gradient_checkpointing(self, on: bool) -> None:
+    def gradient_checkpointing(self, on: bool) -> None:  # noqa: B027  a family without it need not say so
         """Trade time for memory: recompute layers in the backward pass (non-reentrant)."""
 
     def self_test(self) -> list[SelfCheck]:

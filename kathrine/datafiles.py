@@ -134,9 +134,7 @@ class LocalFiles(DataFiles):
     def fetch(self, name: str, advance: Callable[[float], Any] | None = None) -> Path:
         path = self.top / name
         if not path.is_file():
-            raise KathrineError(
-                f"{self.label} has no file {name}", "complete the folder, or set another root"
-            )
+            raise KathrineError(f"{self.label} has no file {name}", "complete the folder, or set another root")
         if advance is not None:
             advance(path.stat().st_size)
         return path

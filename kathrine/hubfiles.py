@@ -55,9 +55,7 @@ class HubFiles(DataFiles):
         say(f"listing {self.label} on the Hub")
         with hub_errors(self.label):
             api = HfApi()
-            commit = (
-                api.repo_info(self.repo, revision=self.revision, repo_type="dataset").sha or self.revision
-            )
+            commit = api.repo_info(self.repo, revision=self.revision, repo_type="dataset").sha or self.revision
             entries = api.list_repo_tree(self.repo, recursive=True, revision=commit, repo_type="dataset")
             files = {entry.path: entry.size for entry in entries if hasattr(entry, "size")}
         listing = {"repo": self.repo, "revision": self.revision, "commit": commit, "files": files}
@@ -94,9 +92,7 @@ class HubFiles(DataFiles):
             )
 
         with hub_errors(f"{self.label}: {name}"):
-            return Path(
-                patiently(download, lambda wait: self.say(f"{name}: the Hub is busy, again in {wait} s"))
-            )
+            return Path(patiently(download, lambda wait: self.say(f"{name}: the Hub is busy, again in {wait} s")))
 
     def stamp(self, name: str) -> str:
         return self.commit
@@ -168,9 +164,7 @@ def hub_errors(what: str) -> Iterator[None]:
             "run once with a network (and without run.offline), or set root to a local folder",
         ) from problem
     except errors.EntryNotFoundError as problem:
-        raise KathrineError(
-            f"{what}: there is no such file", "set another revision, or another root"
-        ) from problem
+        raise KathrineError(f"{what}: there is no such file", "set another revision, or another root") from problem
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.HTTPError, OSError) as problem:
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise KathrineError(

@@ -147,9 +147,7 @@ class SilentProgress:
         self.warned.append(message)
 
 
-def open_progress(
-    console: Console | None = None, quiet: bool = False
-) -> RichProgress | PlainProgress | SilentProgress:
+def open_progress(console: Console | None = None, quiet: bool = False) -> RichProgress | PlainProgress | SilentProgress:
     """The right one for where the output goes, as a context manager. Given a console, that one's; else
     stderr."""
     if quiet:

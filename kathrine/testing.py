@@ -182,9 +182,7 @@ def check_source(source: Source, workspace: Workspace, **wishes: Any) -> list[Ut
     return first
 
 
-def check_strategy(
-    strategy: Strategy, family: ModelFamily, workspace: Workspace
-) -> dict[str, torch.nn.Parameter]:
+def check_strategy(strategy: Strategy, family: ModelFamily, workspace: Workspace) -> dict[str, torch.nn.Parameter]:
     """A strategy trains what it claims, in float32, and takes its effect away in `off()`.
 
     Returns: the trained parameters. Raises: AssertionError that says what is wrong.
@@ -196,9 +194,7 @@ def check_strategy(
     assert claim == strategy.claim(model.specs, model.facts), "claim is not a function of names and shapes"
     before = {name: parameter.detach().clone() for name, parameter in model.originals.items()}
     trained = strategy.apply(model, claim, seed=1)
-    assert set(trained) == {*claim.trains, *(spec.name for spec in claim.adds)}, (
-        "apply does not give what was claimed"
-    )
+    assert set(trained) == {*claim.trains, *(spec.name for spec in claim.adds)}, "apply does not give what was claimed"
     for name, parameter in trained.items():
         assert parameter.dtype == torch.float32, f"{name} is not float32"
         with torch.no_grad():

@@ -146,9 +146,7 @@ class ToyModel(SpeechModel):
             "item_N": item_N,
         }
         arrays |= {"at_M": frame_at, "item_M": item_M, "codes_MQ": np.concatenate(codes_M)}
-        tensors = {
-            name: torch.as_tensor(np.asarray(array), dtype=torch.int64) for name, array in arrays.items()
-        }
+        tensors = {name: torch.as_tensor(np.asarray(array), dtype=torch.int64) for name, array in arrays.items()}
         return ToyBatch(tensors, sum(rows), max(rows) * len(items), len(targets), len(frame_at), len(items))
 
     def forward(self, batch: ToyBatch) -> TalkerOutputs:  # type: ignore[override]
@@ -174,7 +172,7 @@ class ToyModel(SpeechModel):
             item_M=tensors["item_M"],
         )
 
-    def sub_talker_logits(self, hidden_MH: torch.Tensor, codes_MQ: torch.Tensor) -> torch.Tensor:
+    def sub_talker_losses(self, hidden_MH: torch.Tensor, codes_MQ: torch.Tensor) -> torch.Tensor:
         import torch
         import torch.nn.functional as F
 
@@ -183,7 +181,8 @@ class ToyModel(SpeechModel):
         for q, head in enumerate(network.sub_talker):
             state_MH = state_MH + F.embedding(codes_MQ[:, q], network.codec_embedding[q].weight)
             logits.append(head(torch.tanh(state_MH)))
-        return torch.stack(logits, dim=1)
+        logits_MVK = torch.stack(logits, dim=2).float()
+        return F.cross_entropy(logits_MVK, codes_MQ[:, 1:], reduction="none")
 
     def generate(
         self,
@@ -253,9 +252,7 @@ class ToyFamily(ModelFamily):
         import torch
 
         model = ToyModel(self.facts(workspace), self.parameters(workspace), self.options)
-        model.network.to(
-            device=torch.device(device), dtype=torch.bfloat16 if dtype == "bf16" else torch.float32
-        )
+        model.network.to(device=torch.device(device), dtype=torch.bfloat16 if dtype == "bf16" else torch.float32)
         return model
 
     def write_checkpoint(

@@ -137,8 +137,8 @@ class ParameterSpec:
 class ModelFacts:
     """What the kernel may know of a model. Rates: Hz and frames per second.
 
-    talker_parts: part names in the order in which a person reads the model. `max_target_code` bounds the codes
-    that an imported row may hold. `end_targets`: targets that an utterance has beyond its frames (its end: 1).
+    parts: role names in the order in which a person reads the model. released: whether its weights are known to be
+    trained ones; a run then refuses a checkpoint that does not fit real speech.
     """
 
     family: str
@@ -151,6 +151,7 @@ class ModelFacts:
     parts: tuple[str, ...]
     languages: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
+    released: bool = False
 
     @property
     def frames_per_second(self) -> float:

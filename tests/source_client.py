@@ -98,7 +98,5 @@ def ask_hub(
 
 if __name__ == "__main__":
     request = json.loads(sys.argv[1])
-    answer = run_source(
-        request["component"], request["options"], Path(request["folder"]), **request["wishes"]
-    )
+    answer = run_source(request["component"], request["options"], Path(request["folder"]), **request["wishes"])
     print(json.dumps(answer))

@@ -37,9 +37,7 @@ def made_up(model: SpeechModel, name: str, frames: int) -> Example:
         language="norwegian",
         split="train",
         seconds=frames * 0.08,
-        codes_FQ=random.integers(0, model.facts.codebook_size, (frames, model.facts.codebooks)).astype(
-            np.int16
-        ),
+        codes_FQ=random.integers(0, model.facts.codebook_size, (frames, model.facts.codebooks)).astype(np.int16),
         speaker_embedding_H=random.standard_normal(width).astype(np.float32) * 0.3,
         text_ids={"text": tuple(int(id_) for id_ in random.integers(0, 200, 6))},
         spoken={"text": name},

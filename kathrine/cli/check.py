@@ -66,9 +66,7 @@ def print_plan(console: Console, plan: Plan) -> None:
     console.print(stages)
 
     if plan.trained is not None:
-        trains = Table(
-            "strategy", "trains", "in", "lr", "weight decay", title="what trains", title_justify="left"
-        )
+        trains = Table("strategy", "trains", "in", "lr", "weight decay", title="what trains", title_justify="left")
         for one in plan.trained:
             name = one.strategy if one.strategy == one.component else f"{one.strategy} ({one.component})"
             parts = ", ".join(f"{part} {count:,}" for part, count in one.parts.items())
@@ -93,15 +91,10 @@ def _print_rest(console: Console, plan: Plan) -> None:
     console.print(f"loss: talker{losses}", **wide)
     console.print(
         f"batch: {size} x {train.accumulation} per update; {train.precision}, {train.schedule}, "
-        f"warm-up {train.warmup_steps} updates, clip {train.clip:g}"
-        + (f", EMA {train.ema:g}" if train.ema else "")
+        f"warm-up {train.warmup_steps} updates, clip {train.clip:g}" + (f", EMA {train.ema:g}" if train.ema else "")
     )
-    console.print(
-        "prompts: " + ", ".join(f"{name} {share:.0%}" for name, share in plan.prompts.items()), **wide
-    )
-    console.print(
-        "exports: " + (", ".join(exporter.label for exporter in recipe.exporters) or "none"), **wide
-    )
+    console.print("prompts: " + ", ".join(f"{name} {share:.0%}" for name, share in plan.prompts.items()), **wide)
+    console.print("exports: " + (", ".join(exporter.label for exporter in recipe.exporters) or "none"), **wide)
     for note in plan.notes:
         console.print(f"note: {note}", **wide)
 

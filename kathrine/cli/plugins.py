@@ -90,14 +90,10 @@ def _wanted(catalog: Catalog, name: str) -> list[tuple[str, type[Component], str
     for plugin in catalog.plugins:
         if plugin.name == name:
             if not plugin.components:
-                brings = (
-                    f"recipes {listing(recipe_names(plugin.recipes))}" if plugin.recipes else "no components"
-                )
+                brings = f"recipes {listing(recipe_names(plugin.recipes))}" if plugin.recipes else "no components"
                 raise KathrineError(f"plugin {plugin.origin} brings {brings}, so it has no options")
             mine = {(kind, component) for kind, component in plugin.components}
-            found = [
-                (k, c, p.origin) for _, n in plugin.components for k, c, p in catalog.find(n) if p is plugin
-            ]
+            found = [(k, c, p.origin) for _, n in plugin.components for k, c, p in catalog.find(n) if p is plugin]
             return [entry for entry in dict.fromkeys(found) if (entry[0], entry[1].name) in mine]
     for failure in catalog.failures:
         if failure.name == name:
@@ -137,9 +133,7 @@ def _print(catalog: Catalog) -> None:
     from rich.table import Table
 
     console = Console(highlight=False, markup=False)
-    table = Table(
-        "plugin", "distribution", "version", "kind", "components", title="plugins", title_justify="left"
-    )
+    table = Table("plugin", "distribution", "version", "kind", "components", title="plugins", title_justify="left")
     for plugin in catalog.plugins:
         kinds: dict[str, list[str]] = {kind: [] for kind in KINDS}
         for kind, name in plugin.components:
@@ -154,9 +148,7 @@ def _print(catalog: Catalog) -> None:
             "\n".join(names for _, names in rows),
         )
     console.print(table)
-    console.print(
-        f"recipes: {', '.join(f'kathrine:{name}' for name in recipe_names([builtin_folder()])) or 'none'}"
-    )
+    console.print(f"recipes: {', '.join(f'kathrine:{name}' for name in recipe_names([builtin_folder()])) or 'none'}")
     for sentence in (*catalog.failures, *catalog.clashes(), *catalog.warnings):
         console.print(str(sentence), style="red", soft_wrap=True)
     if catalog.disabled:

@@ -51,9 +51,7 @@ class Conditioning:
     @classmethod
     def of(cls, table: PrepareTable, sample_rate: int) -> Conditioning:
         """The settings of a recipe. Options that have no effect are left out, so that they change no key."""
-        made = cls(
-            sample_rate, table.trim_db, table.pad_ms, table.highpass_hz, table.loudness_lufs, table.peak_db
-        )
+        made = cls(sample_rate, table.trim_db, table.pad_ms, table.highpass_hz, table.loudness_lufs, table.peak_db)
         return made if table.trim else replace(made, trim_db=0.0, pad_ms=0.0)
 
     def key(self) -> str:
@@ -109,9 +107,7 @@ def read_audio(
             first = round((start or 0.0) * rate)
             last = total if end is None else min(round(end * rate), total)
             if first >= last:
-                raise AudioRejected(
-                    "corrupt", f"{path.name}: nothing from {start} s on, it has {total / rate:.2f} s"
-                )
+                raise AudioRejected("corrupt", f"{path.name}: nothing from {start} s on, it has {total / rate:.2f} s")
             if limit and last - first > limit * rate:
                 raise AudioRejected("too long", f"{(last - first) / rate:.2f} s")
             if first:
@@ -121,9 +117,7 @@ def read_audio(
         raise AudioRejected("corrupt", f"{path.name}: {str(error).splitlines()[0][:120]}") from error
     # Half a download decodes without an error: the header of a compressed file still tells the true length.
     if len(wave_NC) < last - first - max(2400, 0.005 * (last - first)) or is_truncated(path):
-        raise AudioRejected(
-            "corrupt", f"{path.name}: ends after {len(wave_NC) / rate:.2f} s, it is not whole"
-        )
+        raise AudioRejected("corrupt", f"{path.name}: ends after {len(wave_NC) / rate:.2f} s, it is not whole")
     if not np.isfinite(wave_NC).all():
         raise AudioRejected("corrupt", f"{path.name}: holds numbers that are not finite")
     expected = seconds if end is None else end - (start or 0.0)
@@ -264,9 +258,7 @@ def condition(wave_NC: np.ndarray, rate: int, settings: Conditioning) -> tuple[n
     # Without its offset, which would be a step at both ends for the filters.
     wave_N = found_N - found_N.mean(dtype=np.float64).astype(np.float32)
     if rate != settings.sample_rate:
-        wave_N = soxr.resample(wave_N, rate, settings.sample_rate, quality="VHQ").astype(
-            np.float32, copy=False
-        )
+        wave_N = soxr.resample(wave_N, rate, settings.sample_rate, quality="VHQ").astype(np.float32, copy=False)
     rate_to = settings.sample_rate
     wave_N = highpass(wave_N, rate_to, settings.highpass_hz)
     open_end = ends_open(wave_N, rate_to)

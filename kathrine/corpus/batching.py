@@ -51,9 +51,7 @@ class PlannedStep:
     ends_stage: bool
 
 
-def pack(
-    draws: Sequence[Draw], rows: Sequence[int], batch: BatchTable, seed: int, *parts: object
-) -> list[Batch]:
+def pack(draws: Sequence[Draw], rows: Sequence[int], batch: BatchTable, seed: int, *parts: object) -> list[Batch]:
     """Draws into batches of similar length, batches in random order; every draw is in exactly one batch.
 
     Given: draws in random order and the input rows of each. With `examples`, every batch but one has that
@@ -121,10 +119,7 @@ class Plan:
                 draws = draws[: max(1, round(len(draws) * (epochs - epoch)))]
             rows = [self.rows(draw) for draw in draws]
             batches = pack(draws, rows, self.batch, self.seed, stage, epoch)
-            steps = [
-                tuple(batches[at : at + self.accumulation])
-                for at in range(0, len(batches), self.accumulation)
-            ]
+            steps = [tuple(batches[at : at + self.accumulation]) for at in range(0, len(batches), self.accumulation)]
             self._made = {key: made for key, made in self._made.items() if key[1] == 0}
             self._made[stage, epoch] = steps
         return self._made[stage, epoch]
@@ -142,10 +137,8 @@ class Plan:
         whole, rest = int(epochs), epochs - int(epochs)
         if self.batch.examples is not None:
             draws = stage_draws(wanted, self.keys)
-            return whole * self._steps_of(draws) + (
-                self._steps_of(max(1, round(draws * rest))) if rest else 0
-            )
-        return max(1, round(len(self.epoch(stage, 0)) * epochs)) if epochs >= 1 else len(self.epoch(stage, 0))
+            return whole * self._steps_of(draws) + (self._steps_of(max(1, round(draws * rest))) if rest else 0)
+        return math.ceil(len(self.epoch(stage, 0)) * max(1.0, epochs))
 
     def _steps_of(self, draws: int) -> int:
         return math.ceil(math.ceil(draws / (self.batch.examples or 1)) / self.accumulation)

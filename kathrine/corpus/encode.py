@@ -7,8 +7,8 @@ Shapes: N samples, F frames, Q codebooks, H width of the speaker embedding.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -117,38 +117,46 @@ def encode(
     if not todo:
         return
     total = sum(row.sound.seconds for row in todo if row.sound is not None)
+    plan = (
+        batch
+        for window in chunks(todo, WINDOW_BATCHES * table.batch)
+        for batch in batches(window, table.batch, table.batch_seconds * settings.sample_rate)
+    )
     began = flushed = time.monotonic()
     done = 0.0
     with progress.task("encoding", total=total) as advance:
-        for window in chunks(todo, WINDOW_BATCHES * table.batch):
-            plan = list(batches(window, table.batch, table.batch_seconds * settings.sample_rate))
-            # The next batch is read while this one is encoded.
-            ahead = [pool.submit(_wave, row, settings) for row in plan[0]]
-            for place, batch in enumerate(plan):
-                waves = [future.result() for future in ahead]
-                ahead = (
-                    [pool.submit(_wave, row, settings) for row in plan[place + 1]]
-                    if place + 1 < len(plan)
-                    else []
-                )
+        try:
+            for batch, waves in _read_ahead(plan, settings, pool):
                 _encode_batch(batch, waves, stores, encoders)
-                seconds = sum(len(wave_N) for wave_N in waves) / settings.sample_rate
+                seconds = sum(map(len, waves)) / settings.sample_rate
                 done += seconds
                 speed = done / max(time.monotonic() - began, 1e-9)
                 advance(seconds, description=f"encoding, {speed:.1f} x real time")
                 if time.monotonic() - flushed > FLUSH_SECONDS:
                     stores.flush()
                     flushed = time.monotonic()
-    stores.flush()
+        finally:
+            # Also after an error or Ctrl-C: what is made is made.
+            stores.flush()
 
 
-def _encode_batch(
-    batch: Sequence[Row], waves: Sequence[np.ndarray], stores: Stores, encoders: Encoders
-) -> None:
+def _read_ahead(
+    plan: Iterable[list[Row]], settings: Conditioning, pool: ThreadPoolExecutor
+) -> Iterator[tuple[list[Row], list[np.ndarray]]]:
+    """Batches with their waves; the next one is read while the caller encodes this one."""
+    before: tuple[list[Row], list[Future[np.ndarray]]] | None = None
+    for batch in plan:
+        now = batch, [pool.submit(_wave, row, settings) for row in batch]
+        if before is not None:
+            yield before[0], [future.result() for future in before[1]]
+        before = now
+    if before is not None:
+        yield before[0], [future.result() for future in before[1]]
+
+
+def _encode_batch(batch: Sequence[Row], waves: Sequence[np.ndarray], stores: Stores, encoders: Encoders) -> None:
     new = [place for place, row in enumerate(batch) if not row.imported and row.codes_key not in stores.codes]
-    for place, codes_FQ in zip(
-        new, encoders.codes([waves[place] for place in new]) if new else [], strict=True
-    ):
+    for place, codes_FQ in zip(new, encoders.codes([waves[place] for place in new]) if new else [], strict=True):
         stores.codes.add(batch[place].codes_key, codes=codes_FQ.reshape(-1), frames=len(codes_FQ))
     for row, wave_N in zip(batch, waves, strict=True):
         if row.speaker_key and row.speaker_key not in stores.speakers:

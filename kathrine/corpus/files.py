@@ -53,9 +53,7 @@ def locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError as error:
-                raise KathrineError(
-                    f"{path} can not be locked: {error}", "use a workspace on a local disk"
-                ) from error
+                raise KathrineError(f"{path} can not be locked: {error}", "use a workspace on a local disk") from error
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -16,7 +16,7 @@ from kathrine.corpus import keys
 from kathrine.corpus.audio import AudioRejected, Conditioning, Sound, condition, read_audio
 from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, tags_gate, text_gate
 from kathrine.corpus.rows import Row
-from kathrine.corpus.select import ORDER, choose
+from kathrine.corpus.select import ORDER, budgets, choose
 from kathrine.corpus.stores import Stores
 from kathrine.corpus.text import letters, rules_key, spoken_text, without_added_stop
 
@@ -78,9 +78,7 @@ class Texts:
                     continue
                 key = keys.text_key(written, variant, rules, self.tokenizer, row.cut)
                 spoken, refused = made[key]["spoken"], made[key]["rejected"]
-                reason = tags_gate(written, table) or (
-                    "text refused" if refused else text_gate(spoken, table)
-                )
+                reason = tags_gate(written, table) or ("text refused" if refused else text_gate(spoken, table))
                 if not reason:
                     row.texts[variant] = key
                     row.tokens[variant] = len(made[key]["ids"])
@@ -139,9 +137,7 @@ class Sounds:
             by_key.setdefault(keys.sound_key(row.audio, utterance.seconds), []).append(row)
         new = [key for key in by_key if key not in self.stores.sounds]
         listened = 0.0
-        for key, heard in zip(
-            new, self.pool.map(lambda key: self._listen(by_key[key][0], limit), new), strict=True
-        ):
+        for key, heard in zip(new, self.pool.map(lambda key: self._listen(by_key[key][0], limit), new), strict=True):
             if isinstance(heard, Sound):
                 listened += heard.seconds
                 self.stores.sounds.add(key, sound=json.dumps(asdict(heard)), rejected="", detail="")
@@ -184,9 +180,7 @@ class Sounds:
                 for row in users:
                     row.reject("missing file", str(path))
         new = [stat for stat in stats if stat not in self.stores.files]
-        for stat, content in zip(
-            new, self.pool.map(lambda stat: keys.file_digest(stats[stat]), new), strict=True
-        ):
+        for stat, content in zip(new, self.pool.map(lambda stat: keys.file_digest(stats[stat]), new), strict=True):
             self.stores.files.add(stat, content=content)
         for stat, values in self.stores.files.many(stats).items():
             for row in paths[stats[stat]]:
@@ -217,14 +211,15 @@ def measure_and_choose(
     Split by split, in order: how far it has to listen depends on the recordings alone.
     """
     waiting = {split: [row for row in rows if row.kept and row.split == split] for split in ORDER}
+    allowed = budgets(table, [row for row in rows if row.kept])
     heard: set[int] = set()
     recordings: set[str] = set()
     began, listened = time.monotonic(), 0.0
     with progress.task(description, total=sum(map(len, waiting.values()))) as advance:
         while True:
             passed = [row for row in rows if row.kept and id(row) in heard]
-            choice = choose(passed, table, needs_other)
-            missing = _missing(choice.used, choice.allowed, waiting)
+            choice = choose(passed, table, needs_other, allowed)
+            missing = _missing(choice.used, allowed, waiting)
             if not missing:
                 break
             split, seconds = missing

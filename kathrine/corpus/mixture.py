@@ -126,9 +126,7 @@ def stage_draws(stage: Stage, keys: Mapping[str, Sequence[str]]) -> int:
     return sum(len(keys.get(name, ())) for name, share in stage.shares.items() if share > 0)
 
 
-def epoch_draws(
-    stage: Stage, index: int, epoch: int, keys: Mapping[str, Sequence[str]], seed: int
-) -> list[Draw]:
+def epoch_draws(stage: Stage, index: int, epoch: int, keys: Mapping[str, Sequence[str]], seed: int) -> list[Draw]:
     """The draws of one epoch of one stage, shuffled.
 
     Given: the stage and its index; epoch, from 0; keys of the training utterances by entry. Returns: exactly
@@ -153,9 +151,7 @@ def epoch_draws(
             order = shuffled(keys[name], seed, "order", index, turn)
             begin, end = max(0, first - turn * length), min(length, last - turn * length)
             draws.extend(Draw(key, index, turn) for key in order[begin:end])
-    return sorted(
-        draws, key=lambda draw: (derived_seed(seed, "epoch", index, epoch, draw.turn, draw.key), draw.key)
-    )
+    return sorted(draws, key=lambda draw: (derived_seed(seed, "epoch", index, epoch, draw.turn, draw.key), draw.key))
 
 
 def training_keys(rows: Iterable[Row]) -> dict[str, list[str]]:

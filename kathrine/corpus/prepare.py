@@ -58,9 +58,7 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
     recipe.model.fetch(workspace, progress)
     facts = recipe.model.facts(workspace)
     if facts is None:
-        raise KathrineError(
-            f"the configuration of model.{recipe.model.label} is not at hand", "name a checkpoint"
-        )
+        raise KathrineError(f"the configuration of model.{recipe.model.label} is not at hand", "name a checkpoint")
     fingerprints = recipe.model.fingerprints(workspace)
     settings = Conditioning.of(recipe.prepare, facts.sample_rate)
 
@@ -117,9 +115,7 @@ def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row],
     context = source_context(entry, bench)
     entry.source.prepare(context)
     utterances = entry.source.utterances(context)
-    rows, notes = list_rows(
-        entry.name, table, utterances, bench.facts, bench.fingerprints.codec, bench.stores.codes
-    )
+    rows, notes = list_rows(entry.name, table, utterances, bench.facts, bench.fingerprints.codec, bench.stores.codes)
     variants = wanted_variants(entry, rows)
     for portion in chunks([row for row in rows if row.kept]):
         bench.texts.take(portion, variants, recipe.prepare)
@@ -192,11 +188,7 @@ def wanted_variants(entry: DataEntry, rows: list[Row]) -> tuple[str, ...]:
 def variant_notes(variants: tuple[str, ...], rows: list[Row]) -> list[str]:
     """How many utterances lack a variant: what has its share is then drawn among the others."""
     lacking = {name: sum(name not in row.tokens for row in rows) for name in variants if name != "text"}
-    return [
-        f"{count} of {len(rows)} utterances have no usable '{name}'"
-        for name, count in lacking.items()
-        if count
-    ]
+    return [f"{count} of {len(rows)} utterances have no usable '{name}'" for name, count in lacking.items() if count]
 
 
 def set_keys(row: Row, fingerprints: Fingerprints, facts: ModelFacts) -> None:

@@ -98,10 +98,7 @@ class PreparedCorpus:
         rows = [
             CorpusRow(
                 key=f"{row['entry']}/{row['id']}",
-                **{
-                    name: row[name]
-                    for name in ("entry", "id", "speaker", "language", "split", "seconds", "frames")
-                },
+                **{name: row[name] for name in ("entry", "id", "speaker", "language", "split", "seconds", "frames")},
                 text_tokens=dict(zip(row["variants"], row["tokens"], strict=True)),
                 **{name: row[name] for name in ("cut", "reference", "original_rate", "bandwidth_hz")},
             )
@@ -142,9 +139,7 @@ class PreparedCorpus:
         group, offset = divmod(inside, GROUP_ROWS)
         table = self._files[shard].read_row_group(group, use_threads=False).slice(offset, 1)
         if table["id"][0].as_py() != row.id:
-            raise KathrineError(
-                f"{self.folder} is damaged: {row.key} is not where the index says", "delete it"
-            )
+            raise KathrineError(f"{self.folder} is damaged: {row.key} is not where the index says", "delete it")
         codes_FQ = table["codes"][0].values.to_numpy(zero_copy_only=False).reshape(row.frames, -1)
         embedding = table["embedding"][0]
         variants = table["variants"][0].as_py()
@@ -161,10 +156,7 @@ class PreparedCorpus:
                 if embedding.is_valid
                 else None
             ),
-            text_ids={
-                variant: tuple(ids)
-                for variant, ids in zip(variants, table["text_ids"][0].as_py(), strict=True)
-            },
+            text_ids={variant: tuple(ids) for variant, ids in zip(variants, table["text_ids"][0].as_py(), strict=True)},
             spoken=dict(zip(variants, table["spoken"][0].as_py(), strict=True)),
             cut=row.cut,
             reference=row.reference,

@@ -11,11 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kathrine.corpus.mixture import HIDDEN, Corpus, Draw, Row, fraction
+from kathrine.errors import KathrineError
 from kathrine.recipe.tables import DataTable, PromptTable
 from kathrine.types import Example, PromptedExample
 
 Chance = Callable[[str], float]
 """A number in [0, 1) for each thing to be decided, by its name."""
+ANY = "any"
+"""In place of a split: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,27 @@ class Choice:
     in_context: bool
     reference: str | None
     language: str | None
+
+
+class Voices:
+    """Recordings of one voice; any of them but one's own is found without looking at all of them."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.places: dict[str, int] = {}
+
+    def add(self, row: Row) -> None:
+        self.places[row.key] = len(self.rows)
+        self.rows.append(row)
+
+    def other(self, row: Row, chance: float) -> Row | None:
+        """Another recording than `row`, all as likely, or None."""
+        own = self.places.get(row.key)
+        count = len(self.rows) - (own is not None)
+        if not count:
+            return None
+        place = int(chance * count)
+        return self.rows[place + (own is not None and place >= own)]
 
 
 @dataclass(eq=False)
@@ -43,14 +67,22 @@ class Prompter:
     seed: int
     tag: Callable[[str], str | None] = lambda language: None
     by_key: dict[str, Row] = field(init=False)
-    same_voice: dict[tuple[str, str], list[Row]] = field(init=False)
+    voices: dict[tuple[str, str, str, bool], Voices] = field(init=False)
 
     def __post_init__(self) -> None:
         self.by_key = {row.key: row for row in self.rows}
-        self.same_voice = defaultdict(list)
+        self.voices = defaultdict(Voices)
         for row in self.rows:
-            if not row.id.startswith(HIDDEN):
-                self.same_voice[row.entry, row.speaker].append(row)
+            if row.id.startswith(HIDDEN):
+                continue
+            for split in (row.split, ANY):
+                self.voices[row.entry, row.speaker, split, False].add(row)
+                if self._fits(row):
+                    self.voices[row.entry, row.speaker, split, True].add(row)
+
+    def _fits(self, row: Row) -> bool:
+        """Whether a recording can stand in an in-context prompt: short enough, and its text is known."""
+        return row.seconds <= self.prompt.max_reference_seconds and row.text_tokens.get("text", 0) > 0
 
     def chance(self, draw: Draw) -> Chance:
         """Numbers that depend on seed, stage, turn and key alone."""
@@ -63,8 +95,6 @@ class Prompter:
         reference = self._reference(row, chance("reference"), fits=False)
         in_context = chance("in_context") < self.prompt.in_context
         if in_context:
-            # the prompt holds the recording and its text: it has to be short enough, and not the target
-            # itself
             fitting = self._reference(row, chance("reference"), fits=True)
             in_context = fitting is not None
             reference = fitting if fitting is not None else reference
@@ -91,26 +121,23 @@ class Prompter:
         return name
 
     def _reference(self, row: Row, chance: float, fits: bool) -> Row | None:
-        """Another recording of the voice. fits: one that can stand in an in-context prompt, else None."""
+        """Another recording of the voice. fits: one that can stand in an in-context prompt, else None.
+
+        Raises: KathrineError where the corpus lacks the recording that it names.
+        """
         if row.reference is not None:
             fixed = self.by_key.get(f"{row.entry}/{row.reference}")
-            candidates = [fixed] if fixed is not None else []
-        else:
-            others = [other for other in self.same_voice[row.entry, row.speaker] if other.key != row.key]
-            # held-out utterances take held-out references where there are any, training ones never take them
-            candidates = [other for other in others if other.split == row.split]
-            if not candidates and row.split != "train":
-                candidates = others
-        if fits:
-            limit = self.prompt.max_reference_seconds
-            candidates = [
-                other
-                for other in candidates
-                if other.key != row.key and other.seconds <= limit and other.text_tokens.get("text", 0) > 0
-            ]
-            return candidates[int(chance * len(candidates))] if candidates else None
+            if fixed is None:
+                raise KathrineError(f"the corpus has no recording {row.reference!r}, the reference of {row.key}")
+            return fixed if not fits or (fixed is not row and self._fits(fixed)) else None
+        # held-out utterances take held-out references where there are any, training ones never take them
+        for split in (row.split,) if row.split == "train" else (row.split, ANY):
+            group = self.voices.get((row.entry, row.speaker, split, fits))
+            found = group.other(row, chance) if group is not None else None
+            if found is not None:
+                return found
         # `single_utterance_speakers = "own"` keeps utterances that are their own reference
-        return candidates[int(chance * len(candidates))] if candidates else row
+        return None if fits else row
 
     def outline(self, draw: Draw) -> PromptedExample:
         """A stand-in with the right lengths and no contents: enough for `SpeechModel.rows`, nothing is

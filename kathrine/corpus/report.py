@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from kathrine.corpus.gates import count_reasons
+from kathrine.corpus.gates import EXPLANATIONS, count_reasons
 from kathrine.corpus.rows import Row
 from kathrine.types import Fingerprints, ModelFacts
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from kathrine.components import Progress
     from kathrine.recipe.tables import PrepareTable
@@ -45,9 +45,7 @@ def entry_facts(source: str, rows: Sequence[Row], notes: Sequence[str]) -> dict[
         "bandwidth_hz": round(median(bandwidths), 1) if bandwidths else 0.0,
         "cut_share": round(sum(row.cut for row in kept) / len(kept), 4) if kept else 0.0,
         "languages": sorted({row.utterance.language for row in kept if row.utterance.language}),
-        "licence": sorted(
-            {row.utterance.facts["licence"] for row in kept if row.utterance.facts.get("licence")}
-        ),
+        "licence": sorted({row.utterance.facts["licence"] for row in kept if row.utterance.facts.get("licence")}),
         "notes": list(notes),
     }
 
@@ -98,39 +96,29 @@ def tell(facts: dict[str, Any], table: PrepareTable, progress: Progress) -> None
             )
 
 
-def corpus_table(facts: dict[str, Any]) -> Table:
-    """The table at the end of `kathrine prepare`."""
+def corpus_table(facts: dict[str, Any]) -> Group:
+    """The tables at the end of `kathrine prepare`: what was kept, and why the rest was not."""
+    from rich.console import Group
     from rich.table import Table
 
-    table = Table(title="Prepared corpus")
-    for column in (
-        "data",
-        "seen",
-        "kept",
-        "hours",
-        "train",
-        "validation",
-        "test",
-        "speakers",
-        "bandwidth",
-        "cut",
-    ):
-        table.add_column(column, justify="left" if column == "data" else "right")
-    table.add_column("left out, by reason", overflow="fold")
+    kept = Table(title="Prepared corpus", caption="utt.: train / validation / test; cut: ends in the middle of speech")
+    for column in ("data", "seen", "kept", "hours", "utt.", "speakers", "bandwidth", "cut"):
+        kept.add_column(column, justify="left" if column == "data" else "right")
+    left = Table(title="Left out")
+    for column in ("data", "reason", "utterances", "meaning"):
+        left.add_column(column, justify="right" if column == "utterances" else "left", overflow="fold")
     for name, entry in facts["entries"].items():
-        splits = [
-            str(entry["splits"].get(split, {}).get("utterances", 0))
-            for split in ("train", "validation", "test")
-        ]
-        table.add_row(
+        splits = [entry["splits"].get(split, {}).get("utterances", 0) for split in ("train", "validation", "test")]
+        kept.add_row(
             name,
             str(entry["seen"]),
             str(entry["kept"]),
             f"{entry['hours']:.2f}",
-            *splits,
+            " / ".join(map(str, splits)),
             str(entry["speakers"]),
             f"{entry['bandwidth_hz'] / 1000:.1f} kHz" if entry["bandwidth_hz"] else "-",
             f"{entry['cut_share']:.0%}",
-            "\n".join(f"{reason}: {count}" for reason, count in entry["rejected"].items()) or "-",
         )
-    return table
+        for reason, count in entry["rejected"].items():
+            left.add_row(name, reason, str(count), EXPLANATIONS[reason])
+    return Group(kept, left) if left.rows else Group(kept)

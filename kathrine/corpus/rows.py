@@ -91,17 +91,11 @@ def list_rows(
             if row.kept:
                 take_codes(row, shaped, facts, codec, store)
         rows.append(row)
-    notes = (
-        [f"{flat} rows held their codes as one flat list: cut into frames of {facts.codebooks}"]
-        if flat
-        else []
-    )
+    notes = [f"{flat} rows held their codes as one flat list: cut into frames of {facts.codebooks}"] if flat else []
     return rows, notes
 
 
-def take_codes(
-    row: Row, codes: tuple[tuple[int, ...], ...], facts: ModelFacts, codec: str, store: Store
-) -> None:
+def take_codes(row: Row, codes: tuple[tuple[int, ...], ...], facts: ModelFacts, codec: str, store: Store) -> None:
     """Put codes that came with the row into the store."""
     import numpy as np
 
@@ -112,9 +106,7 @@ def take_codes(
     store.add(row.codes_key, codes=np.asarray(codes, dtype=np.int16).reshape(-1), frames=row.frames)
 
 
-def shaped_codes(
-    codes: Sequence[Sequence[int]], facts: ModelFacts
-) -> tuple[tuple[tuple[int, ...], ...], str]:
+def shaped_codes(codes: Sequence[Sequence[int]], facts: ModelFacts) -> tuple[tuple[tuple[int, ...], ...], str]:
     """Codes as frames of Q, and what is wrong with them, or an empty string. One flat list is cut into
     frames."""
     width = facts.codebooks

@@ -26,12 +26,10 @@ GOOD_REFERENCE = (4.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What `choose` decided: reasons by row position for those left out, seconds taken and allowed by
-    split."""
+    """What `choose` decided: reasons by row position for those left out, seconds taken by split."""
 
     left_out: dict[int, str]
     used: dict[Split, float]
-    allowed: dict[Split, float | None]
 
 
 @dataclass(slots=True)
@@ -53,14 +51,19 @@ def budgets(table: DataTable, rows: Iterable[Row]) -> dict[Split, float | None]:
     return {split: total if split == "train" else held_out * (split in present) for split in ORDER}
 
 
-def choose(rows: Sequence[Row], table: DataTable, needs_other: bool) -> Choice:
+def choose(
+    rows: Sequence[Row],
+    table: DataTable,
+    needs_other: bool,
+    allowed: dict[Split, float | None] | None = None,
+) -> Choice:
     """Apply max_hours, the speaker cap and floor, and the need for a reference, to rows that passed every
     gate.
 
     Rows are taken in order; a limit is met within one utterance and never exceeded. needs_other: an utterance
     takes its voice from another one of its speaker (training ones from the training split only). Whoever is
     left without one, or under the floor, gives its place to the next."""
-    allowed = budgets(table, rows)
+    allowed = budgets(table, rows) if allowed is None else allowed
     cap = table.speaker_cap_minutes * 60 if table.speaker_cap_minutes else None
     available = Counter(voice for row in rows for voice in _voices(row))
     dropped: dict[tuple[str, Split], str] = {}
@@ -103,7 +106,7 @@ def choose(rows: Sequence[Row], table: DataTable, needs_other: bool) -> Choice:
         }
         new = {who: reason for who, reason in new.items() if who not in dropped}
         if not new:
-            return Choice(left_out, fill.seconds, allowed)
+            return Choice(left_out, fill.seconds)
         dropped |= new
 
 
@@ -135,9 +138,7 @@ def hold_out(rows: Sequence[Row], share: float, needs_other: bool) -> None:
 
     A row is moved only where its speaker keeps two training utterances: each still finds a reference. Where
     no speaker has three, the utterances of one whole speaker are moved."""
-    train = sorted(
-        (row for row in rows if row.split == "train"), key=lambda row: _fraction("held out", row.id)
-    )
+    train = sorted((row for row in rows if row.split == "train"), key=lambda row: _fraction("held out", row.id))
     if share <= 0 or len(train) < 2:
         return
     left = Counter(row.speaker for row in train)
@@ -163,24 +164,22 @@ def fixed_references(rows: Sequence[Row]) -> None:
 
     Preferred: the same split, 4 to 10 s, an end in a pause; among equals, by hash. The one that is the
     reference itself takes the second choice. Rows of a speaker without another recording are left alone."""
-    by_speaker: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.audio:
-            by_speaker[row.speaker].append(row)
 
     def rank(row: Row) -> tuple[bool, bool, float]:
         good = GOOD_REFERENCE[0] <= row.seconds <= GOOD_REFERENCE[1]
         return not good, row.cut, _fraction("reference", row.id)
 
-    best = {speaker: sorted(candidates, key=rank) for speaker, candidates in by_speaker.items()}
+    best: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=rank):
+        for place in _voices(row):
+            if len(best[place]) < 2:
+                best[place].append(row)
     for row in rows:
         if row.own_reference:
             continue
-        others = [other for other in best.get(row.speaker, []) if other is not row]
         # Held-out recordings lend nothing to training where there is any other.
-        same = [other for other in others if other.split == row.split]
-        if same or others:
-            row.reference = (same or others)[0].id
+        candidates = [*best[row.speaker, row.split], *best[row.speaker, "any"]]
+        row.reference = next((other.id for other in candidates if other is not row), None)
 
 
 def fix_where_drawing_fails(rows: Sequence[Row], needs_other: bool) -> None:
@@ -194,7 +193,5 @@ def fix_where_drawing_fails(rows: Sequence[Row], needs_other: bool) -> None:
     for row in rows:
         place = (row.speaker, "train" if row.split == "train" else "any")
         if row.reference is None and not row.own_reference and lent[place] - bool(row.audio) < 1:
-            others = [
-                other for other in rows if other.speaker == row.speaker and other is not row and other.audio
-            ]
+            others = [other for other in rows if other.speaker == row.speaker and other is not row and other.audio]
             row.reference = others[0].id if others else row.id

@@ -36,9 +36,7 @@ def file_reference(entry: str, table: DataTable, sounds: Sounds, texts: Texts) -
     return row
 
 
-def own_references(
-    entry: str, rows: Sequence[Row], sounds: Sounds, texts: Texts
-) -> tuple[list[Row], list[str]]:
+def own_references(entry: str, rows: Sequence[Row], sounds: Sounds, texts: Texts) -> tuple[list[Row], list[str]]:
     """Resolve the references that a source fixed, before anything is chosen. Returns hidden rows and notes.
 
     A row whose reference can not be read is rejected; one that names itself goes without (the target never

@@ -69,7 +69,10 @@ def tree_view(branch: Branch, title: str) -> RenderableType:
             if child.shape is not None and not child.children:
                 tree.add(f"{child.name}{times} [dim]{list(child.shape)}[/dim]")
             else:
-                grow(tree.add(f"[bold]{child.name}[/bold]{times} [dim]{human_count(child.parameters)}[/dim]"), child)
+                grow(
+                    tree.add(f"[bold]{child.name}[/bold]{times} [dim]{human_count(child.parameters)}[/dim]"),
+                    child,
+                )
 
     root = Tree(title)
     grow(root, branch)
@@ -96,7 +99,10 @@ def as_json(
     """The whole inspection as plain data. `self_test` is null where it did not run."""
     self_test = None
     if checks is not None:
-        self_test = {"passed": all(check.passed for check in checks), "checks": [asdict(check) for check in checks]}
+        self_test = {
+            "passed": all(check.passed for check in checks),
+            "checks": [asdict(check) for check in checks],
+        }
     return {
         "model": asdict(facts),
         "tensors": census.tensors,

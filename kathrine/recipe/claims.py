@@ -44,9 +44,7 @@ def gather_claims(
                 taken.setdefault(owner[name], []).append(name)
             owner.setdefault(name, strategy.label)
         for other, names in taken.items():
-            sentence = (
-                f"claims {_some(names)}, which strategy.{other} claims too: each parameter has one strategy"
-            )
+            sentence = f"claims {_some(names)}, which strategy.{other} claims too: each parameter has one strategy"
             problems.append((strategy.label, sentence))
     return claims, problems
 

@@ -91,9 +91,7 @@ def read_chain(path: Path, catalog: Catalog) -> list[tuple[dict[str, Any], dict[
     while True:
         if path in seen:
             circle = " -> ".join(step.name for step in [*seen[seen.index(path) :], path])
-            raise RecipeError(
-                [f"{seen[-1].name}: extends: the recipes extend each other in a circle: {circle}"]
-            )
+            raise RecipeError([f"{seen[-1].name}: extends: the recipes extend each other in a circle: {circle}"])
         seen.append(path)
         document, places = read_file(path)
         chain.insert(0, (document, places))
@@ -102,9 +100,7 @@ def read_chain(path: Path, catalog: Catalog) -> list[tuple[dict[str, Any], dict[
             return chain
         label = places["extends",].label
         if not isinstance(parent, str):
-            raise RecipeError(
-                [f'{label}: extends: expected one recipe as a string (a path, or "kathrine:base")']
-            )
+            raise RecipeError([f'{label}: extends: expected one recipe as a string (a path, or "kathrine:base")'])
         try:
             path = find_recipe(parent, path.parent, catalog)
         except KathrineError as error:
@@ -138,20 +134,14 @@ def by_name(layer: Layer) -> Layer:
     named: dict[str, dict[str, Any]] = {}
     result = Layer({**rest, "data": named}, {**places, ("data",): layer.place(("data",))})
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        result.problems.append(
-            f"{layer.place(('data',)).label}: data: expected entries, each below its own [[data]]"
-        )
+        result.problems.append(f"{layer.place(('data',)).label}: data: expected entries, each below its own [[data]]")
         del result.document["data"]
         return result
     for index, entry in enumerate(entries):
         label = layer.place(("data", index)).label
         name = entry.get("name") or entry.get("source")
         if not isinstance(name, str) or not _ENTRY_NAME.fullmatch(name):
-            reason = (
-                "needs a source (or the name of an inherited entry)"
-                if name is None
-                else "has a name of letters, "
-            )
+            reason = "needs a source (or the name of an inherited entry)" if name is None else "has a name of letters, "
             reason += "" if name is None else f"digits, _ and -, not {name!r}"
             result.problems.append(f"{label}: data: an entry {reason}")
             continue
@@ -173,9 +163,7 @@ def merge(base: Layer, layer: Layer, deep: bool = False) -> None:
     _merge(base, base.document, layer, layer.document, (), deep)
 
 
-def _merge(
-    base: Layer, below: dict[str, Any], layer: Layer, above: dict[str, Any], path: KeyPath, deep: bool
-) -> None:
+def _merge(base: Layer, below: dict[str, Any], layer: Layer, above: dict[str, Any], path: KeyPath, deep: bool) -> None:
     for key in _unset(base, below, layer, above, path):
         del below[key]
         _forget(base, (*path, key))
@@ -197,9 +185,7 @@ def _merge(
         base.places |= {other: place for other, place in layer.places.items() if other[: len(here)] == here}
 
 
-def _unset(
-    base: Layer, below: dict[str, Any], layer: Layer, above: dict[str, Any], path: KeyPath
-) -> Iterator[str]:
+def _unset(base: Layer, below: dict[str, Any], layer: Layer, above: dict[str, Any], path: KeyPath) -> Iterator[str]:
     names = above.get("unset") if path else None
     if names is None:
         return
@@ -240,9 +226,7 @@ def _check_profiles(merged: Layer, tables: Any, places: dict[KeyPath, Place]) ->
     for name, table in tables.items() if isinstance(tables, dict) else [("", tables)]:
         if not isinstance(table, dict):
             path = ("profile", name) if name else ("profile",)
-            merged.problems.append(
-                f"{source.place(path).label}: {dotted(path)}: expected a table [profile.NAME]"
-            )
+            merged.problems.append(f"{source.place(path).label}: {dotted(path)}: expected a table [profile.NAME]")
             continue
         for key in table:
             if key not in TOP_LEVEL:
@@ -274,9 +258,7 @@ def _apply_set(merged: Layer, text: str) -> None:
         return
     entries = merged.document.get("data", {})
     if path[0] == "data" and path[1] not in entries:
-        message = (
-            f"no data entry is named '{path[1]}'{did_you_mean(path[1], entries)}; entries: {listing(entries)}"
-        )
+        message = f"no data entry is named '{path[1]}'{did_you_mean(path[1], entries)}; entries: {listing(entries)}"
         merged.problems.append(f"--set {text}: {message}")
         return
     here = Place("--set", Path.cwd())

@@ -79,9 +79,7 @@ def _problems(
         _, value = _walk(table, path)
         choices = re.findall(r"'([^']*)'", " ".join(branches))
         guess = did_you_mean(value, choices) if isinstance(value, str) else ""
-        problems.append(
-            (path, f"expected {' or '.join(dict.fromkeys(branches))}, found {found(value)}{guess}")
-        )
+        problems.append((path, f"expected {' or '.join(dict.fromkeys(branches))}, found {found(value)}{guess}"))
     return problems
 
 

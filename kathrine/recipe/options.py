@@ -46,9 +46,7 @@ def _default(field: FieldInfo) -> str:
         value = value.model_dump(mode="json", exclude_none=True)
     if value is None:
         return "none"
-    return toml_value(
-        str(value) if not isinstance(value, str | int | float | bool | list | tuple | dict) else value
-    )
+    return toml_value(str(value) if not isinstance(value, str | int | float | bool | list | tuple | dict) else value)
 
 
 def _type(field: FieldInfo) -> str:

@@ -89,9 +89,7 @@ def claims(
         )
     found, problems = gather_claims(recipe.strategies, parameters, facts)
     if problems:
-        raise RecipeError(
-            [recipe_problem(recipe, f"strategy.{label}", sentence) for label, sentence in problems]
-        )
+        raise RecipeError([recipe_problem(recipe, f"strategy.{label}", sentence) for label, sentence in problems])
     return found
 
 
@@ -164,9 +162,7 @@ def make_plan(recipe: Recipe, workspace: Workspace) -> Plan:
     parameters, facts = recipe.model.parameters(workspace), recipe.model.facts(workspace)
     trained, in_all, counted, memory = None, None, None, None
     if parameters is None or facts is None:
-        notes.append(
-            f"the configuration of {recipe.model.options.checkpoint} is not at hand: what trains is unknown"
-        )
+        notes.append(f"the configuration of {recipe.model.options.checkpoint} is not at hand: what trains is unknown")
     else:
         made = claims(recipe, workspace, parameters, facts)
         census = count_parts(parameters, made)
@@ -214,9 +210,7 @@ def untagged(recipe: Recipe, facts: ModelFacts) -> list[str]:
     if recipe.prompt.language_tag == 0 or language in tags:
         return []
     what = f"'{language}' has no language tag here" if language else "the recipe names no language"
-    return [
-        f"{what}: every prompt is auto, whatever prompt.language_tag says; strategy.language_tag gives one"
-    ]
+    return [f"{what}: every prompt is auto, whatever prompt.language_tag says; strategy.language_tag gives one"]
 
 
 def _trained(recipe: Recipe, claim: Claim, parameters: Sequence[ParameterSpec]) -> Trained:
@@ -227,6 +221,4 @@ def _trained(recipe: Recipe, claim: Claim, parameters: Sequence[ParameterSpec]) 
         parts[spec.part] = parts.get(spec.part, 0) + spec.count
     component = next(strategy.name for strategy in recipe.strategies if strategy.label == claim.strategy)
     total = sum(spec.count for spec in specs)
-    return Trained(
-        claim.strategy, component, len(specs), total, len(claim.adapts), parts, claim.lr, claim.weight_decay
-    )
+    return Trained(claim.strategy, component, len(specs), total, len(claim.adapts), parts, claim.lr, claim.weight_decay)

@@ -214,9 +214,7 @@ def _resolved(
     def note(path: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
         for key in table:
             inner = [place for other, place in layer.places.items() if other[: len(path) + 1] == (*path, key)]
-            written = (
-                "--set" if any(place.label == "--set" for place in inner) else inner[0].label if inner else ""
-            )
+            written = "--set" if any(place.label == "--set" for place in inner) else inner[0].label if inner else ""
             origins[dotted((*path, key))] = written or "default"
         return table
 

@@ -106,8 +106,4 @@ def _data(catalog: Catalog, definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _classes(catalog: Catalog, kind: str) -> list[tuple[str, type[Component]]]:
-    return [
-        (name, catalog.component(kind, name))
-        for name in catalog.names(kind)
-        if not catalog.problem(kind, name)
-    ]
+    return [(name, catalog.component(kind, name)) for name in catalog.names(kind) if not catalog.problem(kind, name)]

@@ -79,9 +79,7 @@ def components(layer: Layer, catalog: Catalog, table_name: str) -> list[Componen
     for label, table in layer.document.get(table_name, {}).items():
         path: KeyPath = (table_name, label)
         if not isinstance(table, dict):
-            layer.report(
-                path, f"expected a table [{table_name}.NAME]; installed: {listing(catalog.names(kind))}"
-            )
+            layer.report(path, f"expected a table [{table_name}.NAME]; installed: {listing(catalog.names(kind))}")
             continue
         keys = dict(table)
         if not _enabled(layer, path, keys):
@@ -96,9 +94,7 @@ def components(layer: Layer, catalog: Catalog, table_name: str) -> list[Componen
             made += _build(layer, path, component, options)
     if table_name in ONE_OF and len(active) > 1:
         names = " and ".join(f"{dotted(path)} ({layer.place(path).label})" for path in active)
-        layer.report(
-            active[-1], f"a recipe has one {table_name}, this one has {names}: set enabled = false in one"
-        )
+        layer.report(active[-1], f"a recipe has one {table_name}, this one has {names}: set enabled = false in one")
     return made
 
 
@@ -128,9 +124,7 @@ def data_entries(layer: Layer, catalog: Catalog) -> list[tuple[str, DataTable, C
     return made
 
 
-def check_together(
-    layer: Layer, prepare: PrepareTable | None, train: TrainTable | None, has_curriculum: bool
-) -> None:
+def check_together(layer: Layer, prepare: PrepareTable | None, train: TrainTable | None, has_curriculum: bool) -> None:
     """What only shows when several keys are seen together."""
     if prepare is not None:
         for low, high in (
@@ -161,9 +155,7 @@ def _check_entry(layer: Layer, path: KeyPath, entry: DataTable) -> None:
         message = f"is above speaker_cap_minutes = {cap:g}: no speaker would be left"
         layer.report((*path, "speaker_floor_minutes"), message)
     if not entry.variants or min(entry.variants.values()) < 0 or sum(entry.variants.values()) <= 0:
-        layer.report(
-            (*path, "variants"), "needs at least one written form, with shares of 0 or more and a sum above 0"
-        )
+        layer.report((*path, "variants"), "needs at least one written form, with shares of 0 or more and a sum above 0")
 
 
 def _set_key(layer: Layer, table: str, keys: tuple[str, ...]) -> KeyPath:
@@ -187,9 +179,7 @@ def _class(layer: Layer, catalog: Catalog, path: KeyPath, kind: str, name: Any) 
     if problem.startswith("unknown"):
         if kind != "source" and path[-1] != "use" and "did you mean" not in problem:
             problem += '; a table with a name of its own says use = "NAME"'
-        layer.problems += [
-            str(failure) for failure in catalog.failures
-        ]  # once, however many names are missing
+        layer.problems += [str(failure) for failure in catalog.failures]  # once, however many names are missing
     layer.report(path, problem)
     return None
 
@@ -236,9 +226,7 @@ def _absolute(text: str, folder: Path, mark: Any) -> str:
 
 
 def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    children = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
         if isinstance(child, dict | list) and key != "trust_remote_code":
             yield from _leaves(child, (*path, key))

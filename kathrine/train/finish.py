@@ -139,18 +139,14 @@ def voice(end: Finished) -> Any:
     if end.recipe.speak.reference_file:
         encoder = end.recipe.model.open_speaker_encoder(end.workspace, end.device)
         if encoder is None:
-            raise KathrineError(
-                "speak.reference_file is set, but the model has no speaker encoder", "leave it out"
-            )
+            raise KathrineError("speak.reference_file is set, but the model has no speaker encoder", "leave it out")
         from kathrine.corpus.audio import AudioRejected, Conditioning, condition, read_audio
 
         path = Path(end.recipe.speak.reference_file).expanduser()
         try:
             wave_NC, rate = read_audio(path)
         except AudioRejected as error:
-            raise KathrineError(
-                f"speak.reference_file: {error.reason}: {path}", "name a recording"
-            ) from error
+            raise KathrineError(f"speak.reference_file: {error.reason}: {path}", "name a recording") from error
         settings = Conditioning.of(end.recipe.prepare, end.model.facts.sample_rate)
         return encoder(condition(wave_NC, rate, settings)[0])
     entries = [item for item in end.validator.items if item.example.entry == end.corpus.entries[0]]
@@ -233,9 +229,7 @@ def data_facts(corpus: Corpus) -> list[Mapping[str, Any]]:
 # --------------------------------------------------------------------------- the table
 
 
-def final_table(
-    end: Finished, weights_from: str, spoken: Sequence[Any], exports: Sequence[ExportResult]
-) -> list[str]:
+def final_table(end: Finished, weights_from: str, spoken: Sequence[Any], exports: Sequence[ExportResult]) -> list[str]:
     """Held-out losses before and after, and what was made where, as lines."""
     after = end.state.best if end.state.best and "best" in weights_from else end.state.latest
     lines = ["", f"{end.recipe.name}: {end.state.step} steps; results from {weights_from}"]
@@ -282,7 +276,5 @@ def _short(value: float | str) -> str:
 def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as columns of text, the first one underlined."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [lines[0], "  ".join("-" * min(width, 60) for width in widths), *lines[1:]]

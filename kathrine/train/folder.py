@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import fcntl
 import json
 import platform
@@ -23,7 +24,17 @@ WITHOUT_EFFECT = {"speak", "export", "track", "evaluate"}
 """Tables that change nothing about training: a resumed run may have others."""
 _UNUSED = re.compile(r"\.lock|console(\.\d+)?\.log")
 """What a run leaves that never came to train."""
-WITHOUT_EFFECT_RUN = {"folder", "name", "offline"}
+WITHOUT_EFFECT_KEYS = {
+    "run": {"folder", "name", "offline"},
+    "train": {
+        "gradient_checkpointing",
+        "checkpoint_every",
+        "keep_last",
+        "keep_epochs",
+        "keep_every",
+        "export_from",
+    },
+}
 
 
 class RunFolder:
@@ -56,9 +67,7 @@ class RunFolder:
                 "add --resume to go on with that run, or give this one another --folder",
             )
         if used and not self.recipe.is_file():
-            raise KathrineError(
-                f"{self.path} is not a run folder: it has no recipe.toml", "choose another --folder"
-            )
+            raise KathrineError(f"{self.path} is not a run folder: it has no recipe.toml", "choose another --folder")
 
     def take(self) -> None:
         """Make the folder and hold it: two processes in one run folder would destroy each other's files."""
@@ -66,8 +75,11 @@ class RunFolder:
         self._lock = (self.path / ".lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise KathrineError(f"another process works in {self.path}", "wait for it, or stop it") from error
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP):  # a file system that knows no locks
+                raise
 
     def release(self) -> None:
         if self._lock is not None:
@@ -136,7 +148,8 @@ def _plugins() -> Sequence[metadata.EntryPoint]:
 def relevant(document: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved recipe that training depends on."""
     kept = {name: table for name, table in document.items() if name not in WITHOUT_EFFECT}
-    kept["run"] = {name: value for name, value in document["run"].items() if name not in WITHOUT_EFFECT_RUN}
+    for table, keys in WITHOUT_EFFECT_KEYS.items():
+        kept[table] = {name: value for name, value in document[table].items() if name not in keys}
     return kept
 
 
@@ -199,7 +212,7 @@ def check_same_run(
         return "the run is longer now than when it began: " + ", ".join(sorted(changed))
     if longer:
         hint = (
-            'only the length differs, but with train.schedule = "cosine" learning rates follow from it, so that '
+            'only the length differs, but with train.schedule = "cosine" learning rates follow from it: '
             "more steps make another run. Take the recipe as it was, or start anew with another --folder"
         )
     else:

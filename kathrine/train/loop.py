@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -33,6 +33,8 @@ from kathrine.train.trainable import Trainable
 from kathrine.train.validation import Validator
 from kathrine.train.watchers import memory_bytes
 from kathrine.types import Checkpoint, RunInfo, StepReport, ValidationReport
+
+Ended = Literal["finished", "stopped_early", "interrupted"]
 
 
 @dataclass(eq=False)
@@ -73,7 +75,7 @@ class Loop:
 
     # ----------------------------------------------------------------------- the story
 
-    def run(self) -> str:
+    def run(self) -> Ended:
         """All steps from the state's position on. Returns: `finished`, `stopped_early` or `interrupted`."""
         if self.state.step == 0 and not self.state.baseline:
             self.validate()
@@ -116,8 +118,7 @@ class Loop:
         counts = self.count(batches)
         by = divisors(counts, self.losses)
         sums = [
-            self.accumulate(batch, number, by, last=number + 1 == len(batches))
-            for number, batch in enumerate(batches)
+            self.accumulate(batch, number, by, last=number + 1 == len(batches)) for number, batch in enumerate(batches)
         ]
         norm = self.clipped_norm()
         numbers = self.fetch(sums, norm)
@@ -196,9 +197,7 @@ class Loop:
             return
         self.state.skipped += 1
         self.state.skipped_in_row += 1
-        self.progress.warn(
-            f"step {self.state.step + 1}: a loss or gradient is not finite; the update is left out"
-        )
+        self.progress.warn(f"step {self.state.step + 1}: a loss or gradient is not finite; the update is left out")
         if self.state.skipped_in_row >= self.train.max_skipped:
             raise KathrineError(
                 f"{self.state.skipped_in_row} updates in a row were not finite",
@@ -214,9 +213,7 @@ class Loop:
             self.warned.add(about)
             self.progress.warn(sentence)
 
-    def report(
-        self, planned: PlannedStep, metrics: Metrics, counts: Mapping[str, float], began: float
-    ) -> StepReport:
+    def report(self, planned: PlannedStep, metrics: Metrics, counts: Mapping[str, float], began: float) -> StepReport:
         """The update as watchers are told. Its seconds include the wait for batches."""
         now, step = time.perf_counter(), self.state.step + 1
         place = self.stage_starts[planned.position.stage] + planned.position.made + 1
@@ -314,9 +311,7 @@ class Loop:
         for name, path in (("metrics_bytes", self.folder.metrics), ("timing_bytes", self.folder.timing)):
             setattr(self.state, name, path.stat().st_size if path.is_file() else 0)
         part = text_projection_part(self.trainable.claims, self.model.specs, weights)
-        saved = save_checkpoint(
-            self.folder.checkpoints, self.state.step, tensors, self.state.document(), reasons, part
-        )
+        saved = save_checkpoint(self.folder.checkpoints, self.state.step, tensors, self.state.document(), reasons, part)
         kept = prune(self.folder.checkpoints, self.train.keep_last)
         checkpoint = Checkpoint(saved, self.state.step, kept.get(self.state.step, ()))
         self.events.kathrine_checkpoint_saved(run=self.info, checkpoint=checkpoint)

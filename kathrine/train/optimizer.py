@@ -90,9 +90,7 @@ def restore_optimizer(
         by_name.setdefault(name, {})[field] = tensor
     order = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     document["state"] = {
-        number: by_name[names[parameter]]
-        for number, parameter in enumerate(order)
-        if names[parameter] in by_name
+        number: by_name[names[parameter]] for number, parameter in enumerate(order) if names[parameter] in by_name
     }
     optimizer.load_state_dict(document)
 

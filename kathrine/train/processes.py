@@ -51,14 +51,12 @@ class Processes:
 
         cuda = torch.cuda.is_available()
         if device == "cuda" and not cuda:
-            raise KathrineError(
-                "run.device is cuda, but torch sees no CUDA device", 'set run.device = "auto" or "cpu"'
-            )
+            raise KathrineError("run.device is cuda, but torch sees no CUDA device", 'set run.device = "auto" or "cpu"')
         # one interpreter may make several runs, each with its own precision; Accelerate keeps one state for
         # all
         AcceleratorState._reset_state(reset_partial_state=True)
         # parameters that a process had no use for get a gradient of zero from the step itself (see step.py)
-        kwargs = DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=False)
+        kwargs = DistributedDataParallelKwargs(find_unused_parameters=False)
         accelerator = Accelerator(
             cpu=device == "cpu" or not cuda,
             mixed_precision="bf16" if precision == "bf16" else "no",

@@ -22,9 +22,7 @@ FORMS = (
 Metrics = dict[str, float | int | str | None]
 
 
-def local_counts(
-    batches: Iterable[LocalBatch], losses: Sequence[Loss], facts: ModelFacts
-) -> dict[str, float]:
+def local_counts(batches: Iterable[LocalBatch], losses: Sequence[Loss], facts: ModelFacts) -> dict[str, float]:
     """Counts over this process's batches of one step: sizes, prompt forms, and the divisor of each loss
     (`denominator.LABEL`). The names are always the same, in the same order."""
     counts = dict.fromkeys([*COUNTED, *FORMS, *(f"denominator.{loss.label}" for loss in losses)], 0.0)
@@ -51,9 +49,7 @@ def local_counts(
 
 def divisors(counts: Mapping[str, float], losses: Sequence[Loss]) -> dict[str, float]:
     """What each sum of the step is divided by: targets for the talker, its own count for every other loss."""
-    return {"talker": counts["targets"]} | {
-        loss.label: counts[f"denominator.{loss.label}"] for loss in losses
-    }
+    return {"talker": counts["targets"]} | {loss.label: counts[f"denominator.{loss.label}"] for loss in losses}
 
 
 def missing_losses(numbers: Mapping[str, float], losses: Sequence[Loss]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from kathrine.progress import SilentProgress
 from kathrine.recipe.plan import checked_stages
 from kathrine.recipe.recipe import Recipe
 from kathrine.train.folder import RunFolder, check_same_run
-from kathrine.train.state import stage_documents
+from kathrine.train.state import TrainState, stage_documents
 from kathrine.train.watchers import ConsoleWatcher, LoggedProgress, MetricsWriter
 from kathrine.types import RunOutcome
 from kathrine.workspace import Workspace
@@ -78,13 +80,14 @@ def _run(
     corpus: Corpus | None,
 ) -> RunOutcome:
     from kathrine.train import setup
+    from kathrine.train.alignment import next_frame_margin, refuse_misaligned
 
     # 3. The checkpoint and the data, brought here and made ready: by the first process, then quickly by the
     # others.
     for rank in range(2):
         if min(processes.rank, 1) == rank:
             fetch(recipe, workspace, progress)
-            corpus = corpus or _prepare(recipe, workspace, progress)
+            corpus = corpus if corpus is not None else _prepare(recipe, workspace, progress)
         processes.wait()
     assert corpus is not None
 
@@ -102,11 +105,13 @@ def _run(
     model = setup.load_model(recipe, workspace, processes, progress)
 
     # 6. What is trained: everything is frozen, strategies claim and apply, and the result is verified.
-    loop = setup.make_loop(
-        recipe, workspace, progress, folder, processes, corpus, stages, state, saved, model
-    )
+    loop = setup.make_loop(recipe, workspace, progress, folder, processes, corpus, stages, state, saved, model)
 
-    # 7. The loop, from wherever the run stands.
+    # 7. Real speech has to agree that the objective is aligned. Then the loop, from wherever the run stands.
+    if state.step == 0:
+        sentence = refuse_misaligned(next_frame_margin(model, loop.validator.right, processes), model)
+        if sentence:
+            progress.say(sentence)
     if processes.first:
         folder.cut_back(state.metrics_bytes, state.timing_bytes)
         folder.write_start(recipe, setup.run_facts(model, corpus, processes))
@@ -118,25 +123,20 @@ def _run(
         console = None
         loop.events = _events(recipe, [])
     outcome = RunOutcome("failed", state.step)
-    loop.events.kathrine_run_start(run=loop.info)
     try:
-        with loop.interrupts:
+        loop.events.kathrine_run_start(run=loop.info)
+        with loop.interrupts, memory_advice(state):
             status = loop.run()
         if console is not None:
             console.close()
 
         # 8. The end: sentences are spoken and exports written, from the checkpoint that the recipe wants.
         best = folder.checkpoints / f"{state.best_step:08d}" if state.best_step is not None else None
-        if status == "interrupted":
-            outcome = RunOutcome("interrupted", state.step, best, signal=loop.interrupts.number)
-        else:
-            if processes.first:
-                _finish(recipe, workspace, progress, folder, corpus, loop)
-            outcome = RunOutcome(
-                "stopped_early" if status == "stopped_early" else "finished", state.step, best
-            )
+        if status != "interrupted" and processes.first:
+            _finish(recipe, workspace, progress, folder, corpus, loop)
+        outcome = RunOutcome(status, state.step, best, signal=loop.interrupts.number)
     except KeyboardInterrupt:
-        outcome = RunOutcome("interrupted", state.step, signal=2)
+        outcome = RunOutcome("interrupted", state.step, signal=int(signal.SIGINT))
         raise
     except BaseException as error:
         message = error.message if isinstance(error, KathrineError) else f"{type(error).__name__}: {error}"
@@ -146,14 +146,30 @@ def _run(
         loop.events.kathrine_run_end(run=loop.info, outcome=outcome)
     if outcome.status == "interrupted":
         progress.say(f"stopped at step {state.step}; everything is saved. To go on:")
-        progress.say(f"  {resume_line(folder)}")
+        progress.say(f"  {resume_line(folder, processes.size)}")
     processes.stop()
     return outcome
 
 
-def resume_line(folder: RunFolder) -> str:
+@contextmanager
+def memory_advice(state: TrainState) -> Iterator[None]:
+    """Within it a full device becomes a sentence with remedies."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise KathrineError(
+            f"out of memory at step {state.step + 1}: {str(error).splitlines()[0]}",
+            "set train.gradient_checkpointing = true and add --resume, or start anew with half of train.batch"
+            " and twice train.accumulation (which is the same update)",
+        ) from error
+
+
+def resume_line(folder: RunFolder, processes: int) -> str:
     """The command that goes on with a run."""
-    return f"kathrine run {folder.recipe} --folder {folder.path} --resume"
+    launcher = f"torchrun --nproc_per_node {processes} -m " if processes > 1 else ""
+    return f"{launcher}kathrine run {folder.recipe} --folder {folder.path} --resume"
 
 
 def _old_document(folder: RunFolder) -> Mapping[str, Any] | None:

@@ -71,9 +71,7 @@ def load_model(recipe: Recipe, workspace: Workspace, processes: Processes, progr
         checks = model.self_test()
     failed = [check for check in checks if not check.passed]
     if failed:
-        told = "; ".join(
-            f"{one.name}: {one.measured:.4g}, limit {one.limit:.4g} ({one.explanation})" for one in failed
-        )
+        told = "; ".join(f"{one.name}: {one.measured:.4g}, limit {one.limit:.4g} ({one.explanation})" for one in failed)
         raise KathrineError(
             f"the self-test of {model.facts.checkpoint} failed: {told}",
             "training on a misaligned objective spoils the model; see `kathrine inspect` for all checks",
@@ -128,14 +126,10 @@ def make_loop(
     tables = {entry.name: entry.table for entry in recipe.data}
     prompter = Prompter(corpus.rows, recipe.prompt, tables, seed, language_tag(recipe, model))
     keys = training_keys(corpus.rows)
-    plan = Plan(
-        stages, keys, train.batch, train.accumulation, seed, lambda draw: model.rows(prompter.outline(draw))
-    )
+    plan = Plan(stages, keys, train.batch, train.accumulation, seed, lambda draw: model.rows(prompter.outline(draw)))
     validator = Validator(model, recipe.losses, corpus, prompter, recipe.validation, train.batch, processes)
     if not validator and processes.first:
-        progress.warn(
-            "there are no held-out utterances: no validation, no best checkpoint, no early stopping"
-        )
+        progress.warn("there are no held-out utterances: no validation, no best checkpoint, no early stopping")
     module = StepModule(model, recipe.losses, corpus.entries, list(parameters.values()), processes.size)
     total = sum(plan.lengths())
     if train.warmup_steps >= total and processes.first:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from kathrine.corpus.batching import Position
 from kathrine.types import Stage
@@ -31,7 +31,7 @@ class TrainState:
     stale: int = 0
     skipped: int = 0
     skipped_in_row: int = 0
-    ended: str = ""
+    ended: Literal["", "finished", "stopped_early"] = ""
     metrics_bytes: int = 0
     timing_bytes: int = 0
     baseline: dict[str, Any] = field(default_factory=dict)
@@ -68,9 +68,7 @@ def only_longer(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any
 
     if len(old) != len(new) or not old or list(old[:-1]) != list(new[:-1]) or bare(old[-1]) != bare(new[-1]):
         return False
-    if (
-        old[-1]["epochs"] or 0
-    ) % 1:  # a part of an epoch is batched by itself: the whole one can not follow it
+    if (old[-1]["epochs"] or 0) % 1:  # a part of an epoch is batched by itself: the whole one can not follow it
         return False
     for unit in ("steps", "epochs"):
         before, after = old[-1][unit], new[-1][unit]

@@ -37,9 +37,7 @@ class Trainable:
         return {parameter: name for name, parameter in self.parameters.items()}
 
 
-def make_trainable(
-    model: SpeechModel, strategies: Sequence[Strategy], claims: Sequence[Claim], seed: int
-) -> Trainable:
+def make_trainable(model: SpeechModel, strategies: Sequence[Strategy], claims: Sequence[Claim], seed: int) -> Trainable:
     """Freezes everything, lets strategies apply their claims, switches on what was claimed, and verifies.
 
     Given: claims that do not conflict (`kathrine.recipe.plan.claims`), in the order of the strategies.
@@ -54,9 +52,7 @@ def make_trainable(
     return Trainable(list(claims), applied)
 
 
-def _verify(
-    model: SpeechModel, claims: Sequence[Claim], applied: dict[str, dict[str, torch.nn.Parameter]]
-) -> None:
+def _verify(model: SpeechModel, claims: Sequence[Claim], applied: dict[str, dict[str, torch.nn.Parameter]]) -> None:
     import torch
 
     for claim in claims:

@@ -35,9 +35,7 @@ def held_out_keys(corpus: Corpus, table: ValidationTable, seed: int) -> dict[str
     for row in corpus.rows:
         if row.split == "validation" and not row.id.startswith(HIDDEN):
             keys[row.entry].append(row.key)
-    return {
-        entry: shuffled(found, seed, "held out")[: table.utterances] for entry, found in keys.items() if found
-    }
+    return {entry: shuffled(found, seed, "held out")[: table.utterances] for entry, found in keys.items() if found}
 
 
 def spread_chance(prompter: Prompter, draw: Draw, number: int) -> Chance:
@@ -180,9 +178,7 @@ class Validator:
     ) -> tuple[dict[str, Any], float]:
         metrics: dict[str, Any] = {}
         for group, row in zip(groups, numbers, strict=True):
-            means = {
-                label: (one[0] / one[1] if one[1] else None) for label, one in zip(labels, row, strict=True)
-            }
+            means = {label: (one[0] / one[1] if one[1] else None) for label, one in zip(labels, row, strict=True)}
             if means["talker"] is None:
                 continue  # no utterance in this form
             name = f"validation.{group}" if group != EVERYTHING else "validation"

@@ -105,18 +105,15 @@ class ConsoleWatcher:
         length = f"{stage.steps} steps" if stage.steps is not None else f"{stage.epochs:g} epochs"
         self.progress.say(f"stage {stage.name}: {shares}, {length}")
         if self._advance is None:
-            task: AbstractContextManager[Callable[..., None]] = self.progress.task(
-                "training", total=run.total_steps
-            )
+            task: AbstractContextManager[Callable[..., None]] = self.progress.task("training", total=run.total_steps)
             self._advance = self._open.enter_context(task)
             self._advance(step)
 
     @hookimpl
     def kathrine_step_end(self, report: StepReport) -> None:
-        line = step_line(report)
-        self.progress.log(line)
+        self.progress.log(step_line(report))
         if self._advance is not None:
-            self._advance(1, description=line)
+            self._advance(1, description=short_line(report))
 
     @hookimpl
     def kathrine_validation_end(self, report: ValidationReport) -> None:
@@ -136,7 +133,8 @@ class ConsoleWatcher:
 
     @hookimpl
     def kathrine_checkpoint_saved(self, checkpoint: Checkpoint) -> None:
-        self.progress.say(f"saved {checkpoint.folder} ({', '.join(checkpoint.reasons)})")
+        folder, reasons = checkpoint.folder, ", ".join(checkpoint.reasons)
+        self.progress.say(f"saved {folder.parent.name}/{folder.name} ({reasons})")
 
     @hookimpl
     def kathrine_run_end(self, outcome: RunOutcome) -> None:
@@ -172,8 +170,23 @@ def step_line(report: StepReport) -> str:
     return "  ".join(parts)
 
 
-def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else "-"
+def short_line(report: StepReport) -> str:
+    """The same for a terminal, where a bar beside it tells how far it is and how long it takes."""
+    metrics, timing = report.metrics, report.timing
+    parts = [f"step {report.step} {report.stage} loss {_number(metrics['loss'], 3)}"]
+    for name, value in metrics.items():
+        if name.startswith("loss."):
+            label = name.removeprefix("loss.")
+            coverage = metrics.get(f"coverage.{label}", 1.0)
+            parts.append(f"{label} {_number(value, 3)}" + (f" ({coverage:.0%})" if coverage != 1.0 else ""))
+    rates = [value for name, value in metrics.items() if name.startswith("lr.")]
+    parts.append(f"lr {rates[0]:.1e}" if rates else "")
+    parts.append(f"{timing['audio_seconds_per_second']:.0f} audio-s/s {timing['memory_bytes'] / 2**30:.1f} GiB")
+    return " ".join(part for part in parts if part)
+
+
+def _number(value: Any, digits: int = 4) -> str:
+    return f"{value:.{digits}f}" if isinstance(value, float) else "-"
 
 
 def duration(seconds: float) -> str:

@@ -66,11 +66,7 @@ def lora_label(name: str) -> str | None:
 def peft_key(name: str, label: str) -> str:
     """PEFT's own key of an adapter weight: without the label, DoRA's magnitude without `weight` as well."""
     module, _, _ = name.rpartition(f".{label}.weight")
-    return (
-        f"{PEFT_PREFIX}{module}"
-        if module.endswith("lora_magnitude_vector")
-        else f"{PEFT_PREFIX}{module}.weight"
-    )
+    return f"{PEFT_PREFIX}{module}" if module.endswith("lora_magnitude_vector") else f"{PEFT_PREFIX}{module}.weight"
 
 
 def stripped(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -111,9 +107,7 @@ def write_adapter(run: FinishedRun, folder: Path, base_model: str) -> dict[str, 
     places = {}
     for index, (label, state) in enumerate(adapters.items()):
         places[label] = "." if index == 0 else f"adapters/{label}"
-        write_lora(
-            run.model.network, label, state, folder / places[label], base_model, run.model.facts.revision
-        )
+        write_lora(run.model.network, label, state, folder / places[label], base_model, run.model.facts.revision)
     part = {spec.name for spec in run.model.specs if spec.part == TEXT_PROJECTION}
     projection = {name: tensors[name] for name in trained if name in part}
     if part and projection.keys() == part:
@@ -220,9 +214,7 @@ def read_lora(network: torch.nn.Module, label: str, folder: Path) -> None:
     from peft.tuners.tuners_utils import BaseTunerLayer
     from safetensors.torch import load_file
 
-    present = {
-        layer: list(layer.active_adapters) for layer in network.modules() if isinstance(layer, BaseTunerLayer)
-    }
+    present = {layer: list(layer.active_adapters) for layer in network.modules() if isinstance(layer, BaseTunerLayer)}
     config = LoraConfig.from_pretrained(str(folder))
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.filterwarnings("ignore", message=".*peft_config.*")
@@ -231,15 +223,12 @@ def read_lora(network: torch.nn.Module, label: str, folder: Path) -> None:
         layer.set_adapter(adapters)
     state = load_file(folder / "adapter_model.safetensors")
     targets = {
-        peft_key(name, label): parameter
-        for name, parameter in network.named_parameters()
-        if lora_label(name) == label
+        peft_key(name, label): parameter for name, parameter in network.named_parameters() if lora_label(name) == label
     }
     if targets.keys() != state.keys():
         odd = sorted(targets.keys() ^ state.keys())
         raise KathrineError(
-            f"{folder / 'adapter_model.safetensors'} does not fit its configuration: {odd[0]} is on one side "
-            "only",
+            f"{folder / 'adapter_model.safetensors'} does not fit its configuration: {odd[0]} is on one side only",
             "copy or export the folder again",
         )
     for key, parameter in targets.items():

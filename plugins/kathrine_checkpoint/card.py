@@ -57,9 +57,7 @@ def _scalar(text: str) -> str:
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table; its columns are the rows' keys, but for those that hold tables of their own or
     nothing."""
-    filled = [
-        key for row in rows for key, value in row.items() if value != [] and not isinstance(value, Mapping)
-    ]
+    filled = [key for row in rows for key, value in row.items() if value != [] and not isinstance(value, Mapping)]
     keys = list(dict.fromkeys(filled))
     lines = [f"| {' | '.join(keys)} |", f"|{'---|' * len(keys)}"]
     for row in rows:

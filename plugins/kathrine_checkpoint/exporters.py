@@ -80,9 +80,7 @@ class CheckpointExporter(Exporter):
             "data": without_paths(run.data),
         }
 
-    def _card(
-        self, run: FinishedRun, folder: Path, kind: str, usage: str, checks: dict[str, float | str]
-    ) -> None:
+    def _card(self, run: FinishedRun, folder: Path, kind: str, usage: str, checks: dict[str, float | str]) -> None:
         write_card(
             run,
             folder,

@@ -77,9 +77,7 @@ def read_note(folder: Path) -> dict[str, Any]:
     """
     path = folder / NOTE
     if not path.is_file():
-        raise KathrineError(
-            f"{folder} holds no {NOTE}", "name a folder that the exporter `adapter` of kathrine wrote"
-        )
+        raise KathrineError(f"{folder} holds no {NOTE}", "name a folder that the exporter `adapter` of kathrine wrote")
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

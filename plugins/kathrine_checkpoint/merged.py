@@ -28,9 +28,7 @@ def folded_weights(run: FinishedRun) -> dict[str, torch.Tensor]:
     for strategy in run.strategies:
         problem = strategy.fold_problem()
         if problem:
-            raise KathrineError(
-                f"strategy.{strategy.label} can not be merged: {problem}", "use export.adapter"
-            )
+            raise KathrineError(f"strategy.{strategy.label} can not be merged: {problem}", "use export.adapter")
     weights = {name: parameter.detach().float().cpu() for name, parameter in run.model.originals.items()}
     for strategy in run.strategies:
         strategy.fold(weights)
@@ -62,7 +60,5 @@ def stored_cosines(
         part[1] += float(wish @ wish)
         part[2] += float(found @ found)
     return {
-        part: dot / (wish * found) ** 0.5 if found else 0.0
-        for part, (dot, wish, found) in sums.items()
-        if wish > 0
+        part: dot / (wish * found) ** 0.5 if found else 0.0 for part, (dot, wish, found) in sums.items() if wish > 0
     }

@@ -114,6 +114,4 @@ class Staged(Curriculum):
     options: StagedOptions
 
     def plan(self, data: Sequence[DataSize]) -> tuple[Stage, ...]:
-        return staged(
-            data, [stage.stage() for stage in self.options.stages], where=f"curriculum.{self.label}"
-        )
+        return staged(data, [stage.stage() for stage in self.options.stages], where=f"curriculum.{self.label}")

@@ -37,9 +37,7 @@ def blend_shares(data: Sequence[DataSize], how: Blend | Mapping[str, float], whe
         if len(known) < len(sizes):  # before prepare
             return normalised({entry.name: 1.0 for entry in data})
         if not any(known.values()):
-            raise KathrineError(
-                f"{where}: no data entry has any utterances", "look at the table of `kathrine prepare`"
-            )
+            raise KathrineError(f"{where}: no data entry has any utterances", "look at the table of `kathrine prepare`")
         return normalised(known)
     assert_known(data, how, where)
     if not any(share > 0 for share in how.values()):
@@ -122,9 +120,7 @@ def staged(
         stage, how = item if isinstance(item, tuple) else (item, item.shares)
         name = stage.name or f"stage {number}"
         if name in {earlier.name for earlier in resolved}:
-            raise KathrineError(
-                f"{where}: two stages are named {name!r}", "give each stage a name of its own"
-            )
+            raise KathrineError(f"{where}: two stages are named {name!r}", "give each stage a name of its own")
         shares = blend_shares(data, how, f"{where}: {name}")
         resolved.append(Stage(name, shares, stage.steps, stage.epochs, dict(stage.lr_scale)))
     if not resolved:

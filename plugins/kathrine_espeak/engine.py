@@ -39,9 +39,7 @@ class Engine:
         """
         check_voice(self, voice)
         options = ["-v", voice, "-s", str(speed), "-p", str(pitch), "-b", "1", "--stdin", "--stdout"]
-        done = subprocess.run(
-            [*self.command, *options], input=text.encode(), capture_output=True, check=False
-        )
+        done = subprocess.run([*self.command, *options], input=text.encode(), capture_output=True, check=False)
         if done.returncode != 0 or not done.stdout:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise KathrineError(

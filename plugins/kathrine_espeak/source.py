@@ -96,9 +96,7 @@ class EspeakSource(Source):
             if not wanted or any(part in voice.casefold() for part in wanted)
         ]
         if not pairs:
-            raise KathrineError(
-                f"{self.label}: no voice fits speakers", f"the voices are {', '.join(voices)}"
-            )
+            raise KathrineError(f"{self.label}: no voice fits speakers", f"the voices are {', '.join(voices)}")
         return pairs
 
     def _id(self, voice: str, text: str) -> str:
@@ -119,9 +117,7 @@ def read_texts(name: str) -> list[str]:
     try:
         lines = Path(name).expanduser().read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
-        raise KathrineError(
-            f"texts: {name} can not be read: {problem}", "give a UTF-8 file, one text a line"
-        ) from None
+        raise KathrineError(f"texts: {name} can not be read: {problem}", "give a UTF-8 file, one text a line") from None
     texts = [line.strip() for line in lines if line.strip()]
     if not texts:
         raise KathrineError(f"texts: {name} is empty", "put one text on each line")

@@ -68,9 +68,7 @@ class LibrivoxSource(Source):
             )
         absent = [segment.file for segment in wanted if files.size(segment.file) is None]
         if absent:
-            warn(
-                f"{self.label}: {len(absent)} recordings of the table do not exist, the first is {absent[0]}"
-            )
+            warn(f"{self.label}: {len(absent)} recordings of the table do not exist, the first is {absent[0]}")
         durations = Durations(files)
         with context.progress.task(f"{self.label}: recordings", len(wanted)) as advance:
             taken = walk(files, wanted, durations, context, advance)
@@ -132,9 +130,7 @@ class Durations:
     def __init__(self, files: DataFiles) -> None:
         self.files = files
         self.path = files.folder / "durations.json"
-        self.known: dict[str, float | None] = (
-            json.loads(self.path.read_text("utf-8")) if self.path.is_file() else {}
-        )
+        self.known: dict[str, float | None] = json.loads(self.path.read_text("utf-8")) if self.path.is_file() else {}
         self.saved = len(self.known)
 
     def knows(self, name: str) -> bool:
@@ -175,11 +171,7 @@ def walk(
     counted.
     """
     budget = float("inf") if context.max_hours is None else context.max_hours * 3600 * FILTER_LOSS
-    cap = (
-        float("inf")
-        if context.speaker_cap_minutes is None
-        else context.speaker_cap_minutes * 60 * FILTER_LOSS
-    )
+    cap = float("inf") if context.speaker_cap_minutes is None else context.speaker_cap_minutes * 60 * FILTER_LOSS
     queue = deque(segment for segment in segments if files.size(segment.file) is not None)
     taken: list[Segment] = []
     spoken: dict[str, float] = {}

@@ -53,18 +53,14 @@ def anchored_pattern(modules: Sequence[str]) -> str:
     return f"^(?:{'|'.join(branches)})$"
 
 
-def adapter_specs(
-    modules: Mapping[str, tuple[int, int]], label: str, r: int, dora: bool
-) -> tuple[ParameterSpec, ...]:
+def adapter_specs(modules: Mapping[str, tuple[int, int]], label: str, r: int, dora: bool) -> tuple[ParameterSpec, ...]:
     """The new parameters of adapters on modules with weights [O, I], named as they are stored."""
     specs = []
     for module, (outputs, inputs) in modules.items():
         specs.append(ParameterSpec(f"{module}.lora_A.{label}.weight", (r, inputs), "adapter"))
         specs.append(ParameterSpec(f"{module}.lora_B.{label}.weight", (outputs, r), "adapter"))
         if dora:
-            specs.append(
-                ParameterSpec(f"{module}.lora_magnitude_vector.{label}.weight", (outputs,), "adapter")
-            )
+            specs.append(ParameterSpec(f"{module}.lora_magnitude_vector.{label}.weight", (outputs,), "adapter"))
     return tuple(specs)
 
 
@@ -78,9 +74,7 @@ def first_values(module: str, shape: tuple[int, int], seed: int) -> torch.Tensor
     return (torch.rand(shape, generator=generator) * 2 - 1) / math.sqrt(shape[1])
 
 
-def inject(
-    network: torch.nn.Module, modules: Sequence[str], label: str, seed: int, **config: Any
-) -> dict[str, Any]:
+def inject(network: torch.nn.Module, modules: Sequence[str], label: str, seed: int, **config: Any) -> dict[str, Any]:
     """Put LoRA layers around these modules of the network.
 
     Given what LoraConfig takes (r, lora_alpha, lora_dropout, use_rslora, use_dora). Returns the layers by
@@ -98,9 +92,7 @@ def inject(
         init_lora_weights=True,
         **config,
     )
-    active = {
-        layer: list(layer.active_adapters) for layer in network.modules() if isinstance(layer, BaseTunerLayer)
-    }
+    active = {layer: list(layer.active_adapters) for layer in network.modules() if isinstance(layer, BaseTunerLayer)}
     wanted = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         # its sentence about several adapters in one model is what we are after
@@ -132,9 +124,7 @@ def adapter_parameters(module: str, layer: Any, label: str) -> dict[str, torch.n
         f"{module}.lora_B.{label}.weight": layer.lora_B[label].weight,
     }
     if label in layer.lora_magnitude_vector:
-        parameters[f"{module}.lora_magnitude_vector.{label}.weight"] = layer.lora_magnitude_vector[
-            label
-        ].weight
+        parameters[f"{module}.lora_magnitude_vector.{label}.weight"] = layer.lora_magnitude_vector[label].weight
     return parameters
 
 

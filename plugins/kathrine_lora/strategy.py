@@ -76,11 +76,7 @@ def adapted_modules(
         module, _, last = spec.name.rpartition(".")
         if spec.part not in options.parts or last != "weight" or len(spec.shape) != 2:
             continue
-        if (
-            options.layers
-            and spec.layer is not None
-            and not options.layers[0] <= spec.layer <= options.layers[-1]
-        ):
+        if options.layers and spec.layer is not None and not options.layers[0] <= spec.layer <= options.layers[-1]:
             continue
         if module.rpartition(".")[2] in kinds:
             modules[module] = (spec.shape[0], spec.shape[1])

@@ -99,9 +99,7 @@ class _Fields:
             return None
         # One flat list is passed on as it is: only the model knows how many codes make a frame.
         frames = value if isinstance(value[0], list) else [value]
-        if not all(
-            isinstance(frame, list) and frame and all(type(code) is int for code in frame) for frame in frames
-        ):
+        if not all(isinstance(frame, list) and frame and all(type(code) is int for code in frame) for frame in frames):
             self.problems.append(f"'{key}' has to hold frames of integers")
             return None
         return tuple(map(tuple, frames))

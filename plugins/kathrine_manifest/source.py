@@ -72,9 +72,7 @@ class Manifest(Source):
         """Check every row before any work. Raises KathrineError with all mistakes, as `file:line:
         sentence`."""
         if not self.path.is_file():
-            raise KathrineError(
-                f"the manifest {self.options.path} does not exist", "look at the option 'path'"
-            )
+            raise KathrineError(f"the manifest {self.options.path} does not exist", "look at the option 'path'")
         found, unread = problems_of(self.path, self.layout())
         if found:
             more = [f"  and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
@@ -90,7 +88,5 @@ class Manifest(Source):
             problems: list[Any]
             utterance, problems = utterance_of(row, layout)
             if utterance is None:
-                raise KathrineError(
-                    f"{self.path} changed while it was read: {problems[0]}", "run the command again"
-                )
+                raise KathrineError(f"{self.path} changed while it was read: {problems[0]}", "run the command again")
             yield utterance

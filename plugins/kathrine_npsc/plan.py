@@ -113,8 +113,7 @@ def unwanted(sentence: Sentence, copies: Mapping[str, int], wishes: Wishes) -> s
     if wishes.languages and sentence.language not in wishes.languages:
         return "another language"
     if wishes.speakers and not any(
-        part.casefold() in f"{sentence.speaker_name} npsc-{sentence.speaker_id}".casefold()
-        for part in wishes.speakers
+        part.casefold() in f"{sentence.speaker_name} npsc-{sentence.speaker_id}".casefold() for part in wishes.speakers
     ):
         return "another speaker"
     if copies.get(sentence.texts["text"].casefold(), 0) >= wishes.max_copies:

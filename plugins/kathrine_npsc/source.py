@@ -22,8 +22,7 @@ from kathrine_npsc.plan import Plan, Wishes, make_plan
 
 LANGUAGES: dict[str, tuple[str, ...]] = {"bokmaal": ("nb",), "nynorsk": ("nn",), "": ()}
 NARROWBAND = (
-    "16K clips are mp3 at about 24 kbit/s and end near 5.8 kHz: "
-    "a model trained on them learns dull s, f and kj"
+    "16K clips are mp3 at about 24 kbit/s and end near 5.8 kHz: a model trained on them learns dull s, f and kj"
 )
 DEFAULT_SPLITS: tuple[Split, ...] = ("train", "validation")
 DAMAGE = (tarfile.TarError, EOFError, zlib.error, BadGzipFile)
@@ -105,9 +104,7 @@ class NpscSource(Source):
                 yield utterance_of(sentence, stem, where, index["clips"][stem])
             if missing:
                 count = f"{len(missing)} clip{'s' if len(missing) > 1 else ''}"
-                context.progress.warn(
-                    f"{self.label}: {count} missing from {archive}, the first is {missing[0]}"
-                )
+                context.progress.warn(f"{self.label}: {count} missing from {archive}, the first is {missing[0]}")
 
     def _plan(self, context: SourceContext, loud: bool) -> tuple[DataFiles, Plan]:
         """The files and the plan, made anew from the transcripts each time: the same inputs, the same
@@ -137,17 +134,11 @@ class NpscSource(Source):
         if problems:
             shown = "".join(f"\n  {problem}" for problem in problems[:5])
             more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
-            rows = (
-                "1 row of the day files is"
-                if len(problems) == 1
-                else f"{len(problems)} rows of the day files are"
-            )
+            rows = "1 row of the day files is" if len(problems) == 1 else f"{len(problems)} rows of the day files are"
             warn(f"{self.label}: {rows} left out:{shown}{more}")
         plan = make_plan(days, self._wishes(context))
         if not plan.sentences:
-            reasons = (
-                ", ".join(f"{count} {reason}" for reason, count in plan.left_out.items()) or "there are none"
-            )
+            reasons = ", ".join(f"{count} {reason}" for reason, count in plan.left_out.items()) or "there are none"
             raise KathrineError(
                 f"{self.label}: no sentence of {files.label} fits ({reasons})",
                 "check speakers, config and splits",
@@ -156,10 +147,7 @@ class NpscSource(Source):
             f"{SPLITS[folder]} {seconds / 3600:.2f} h" for folder, seconds in plan.seconds.items() if seconds
         )
         left = "".join(f"; left out: {count} {reason}" for reason, count in sorted(plan.left_out.items()))
-        say(
-            f"{self.label}: {len(plan.sentences)} sentences, "
-            f"{len(plan.days)} of {len(days)} days ({hours}){left}"
-        )
+        say(f"{self.label}: {len(plan.sentences)} sentences, {len(plan.days)} of {len(days)} days ({hours}){left}")
         return files, plan
 
     def _day_files(self, files: DataFiles, warn: Any) -> dict[tuple[str, str], str]:
@@ -167,9 +155,7 @@ class NpscSource(Source):
         archive."""
         options = self.options
         present = set(files.names())
-        known = {
-            (match[1], match[2]): match[0] for match in map(DAY_FILE.fullmatch, sorted(present)) if match
-        }
+        known = {(match[1], match[2]): match[0] for match in map(DAY_FILE.fullmatch, sorted(present)) if match}
         if not known:
             raise KathrineError(
                 f"{files.label} has no day files (data/train/yyyymmdd.json)",
@@ -183,8 +169,7 @@ class NpscSource(Source):
         unknown = sorted(set(options.days) - {day for _, day in wanted})
         if unknown:
             raise KathrineError(
-                f"{self.label}: {files.label} has no meeting day {', '.join(unknown)} "
-                f"in {', '.join(options.splits)}",
+                f"{self.label}: {files.label} has no meeting day {', '.join(unknown)} in {', '.join(options.splits)}",
                 f"there are: {', '.join(sorted(day for key, day in known if SPLITS[key] in options.splits))}",
             )
         without = sorted(day for (folder, day) in wanted if self._archive(folder, day) not in present)
@@ -221,9 +206,7 @@ class NpscSource(Source):
             held_out_seconds=self.options.held_out_hours * 3600,
         )
 
-    def _unpacked(
-        self, files: DataFiles, folder: str, day: str, context: SourceContext, advance: Any
-    ) -> float:
+    def _unpacked(self, files: DataFiles, folder: str, day: str, context: SourceContext, advance: Any) -> float:
         """Fetch and unpack a day where that was not done before; returns the megabytes that `advance` was
         told.
 

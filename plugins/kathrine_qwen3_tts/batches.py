@@ -11,10 +11,12 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from kathrine_qwen3_tts.layout import NONE, Rows
 
 if TYPE_CHECKING:
     import torch
+
     from kathrine_qwen3_tts.network import TtsNetwork
 
 
@@ -77,9 +79,7 @@ def collate(examples: Sequence[Rows], left: bool = False) -> CollatedRows:
     codes: list[np.ndarray] = []
     speakers: list[np.ndarray] = []
     offset = 0
-    targets: dict[str, list[np.ndarray]] = {
-        name: [] for name in ("row", "value", "item", "frow", "frame", "fitem")
-    }
+    targets: dict[str, list[np.ndarray]] = {name: [] for name in ("row", "value", "item", "frow", "frame", "fitem")}
     for item, rows in enumerate(examples):
         start = length - len(rows) if left else 0
         span = slice(start, start + len(rows))

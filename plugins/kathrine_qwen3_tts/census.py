@@ -149,16 +149,12 @@ def _speaker_encoder(sizes: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ..
     squeeze, attention, top = sizes["enc_se_channels"], sizes["enc_attention_channels"], channels[-1]
     scale = sizes["enc_res2net_scale"]
 
-    convolutions: list[tuple[str, int, int, int]] = [
-        ("blocks.0.conv", channels[0], sizes["mel_dim"], kernels[0])
-    ]
+    convolutions: list[tuple[str, int, int, int]] = [("blocks.0.conv", channels[0], sizes["mel_dim"], kernels[0])]
     for block in range(1, len(channels) - 1):
         inner, outer, part = channels[block - 1], channels[block], channels[block] // scale
         convolutions.append((f"blocks.{block}.tdnn1.conv", outer, inner, 1))
         for index in range(scale - 1):
-            convolutions.append(
-                (f"blocks.{block}.res2net_block.blocks.{index}.conv", part, part, kernels[block])
-            )
+            convolutions.append((f"blocks.{block}.res2net_block.blocks.{index}.conv", part, part, kernels[block]))
         convolutions.append((f"blocks.{block}.tdnn2.conv", outer, outer, 1))
         convolutions.append((f"blocks.{block}.se_block.conv1", squeeze, outer, 1))
         convolutions.append((f"blocks.{block}.se_block.conv2", outer, squeeze, 1))

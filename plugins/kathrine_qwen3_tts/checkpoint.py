@@ -138,14 +138,10 @@ def write_checkpoint(
     state = {}
     for name, value in pairs:
         value = value.detach().to("cpu", kind if value.is_floating_point() else value.dtype)
-        state[name] = (
-            value.contiguous().clone() if value.storage_offset() or not value.is_contiguous() else value
-        )
+        state[name] = value.contiguous().clone() if value.storage_offset() or not value.is_contiguous() else value
     mismatch = tensor_mismatch(config, {name: tuple(value.shape) for name, value in state.items()})
     if mismatch:
-        raise KathrineError(
-            f"the set of weights for {out} {mismatch}", "export from a complete model of this size"
-        )
+        raise KathrineError(f"the set of weights for {out} {mismatch}", "export from a complete model of this size")
 
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -170,9 +166,7 @@ def _merged(table: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(table)
     for key, value in patch.items():
         inner = result.get(key)
-        result[key] = (
-            _merged(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
-        )
+        result[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
     return result
 
 

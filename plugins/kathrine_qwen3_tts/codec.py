@@ -83,9 +83,7 @@ class Codec(nn.Module):
         """The encoder's output before quantizing, float32 [F, D] per clip; arguments as for `encode`."""
         encoder = self._half("encoder")
         latents_BFD = encoder.latents(self._batch(waves, pad_to_frames)).float().cpu().numpy()
-        return [
-            latents_FD[: self.frames(len(wave))] for latents_FD, wave in zip(latents_BFD, waves, strict=True)
-        ]
+        return [latents_FD[: self.frames(len(wave))] for latents_FD, wave in zip(latents_BFD, waves, strict=True)]
 
     @torch.no_grad()
     def encode(self, waves: Sequence[np.ndarray], pad_to_frames: bool = True) -> list[np.ndarray]:
@@ -104,9 +102,7 @@ class Codec(nn.Module):
             return []
         encoder = self._half("encoder")
         codes_BFQ = encoder(self._batch(waves, pad_to_frames)).cpu().numpy().astype(np.int16)
-        return [
-            codes_FQ[: self.frames(len(wave))].copy() for codes_FQ, wave in zip(codes_BFQ, waves, strict=True)
-        ]
+        return [codes_FQ[: self.frames(len(wave))].copy() for codes_FQ, wave in zip(codes_BFQ, waves, strict=True)]
 
     @overload
     def decode(self, codes: np.ndarray, on_chunk: Callable[[int, int], None] | None = None) -> np.ndarray: ...
@@ -148,9 +144,7 @@ class Codec(nn.Module):
             if on_chunk is not None:
                 on_chunk(stop, total)
         wave_BN = np.concatenate(pieces, axis=1)
-        return [
-            wave_BN[index, : frames * self.samples_per_frame].copy() for index, frames in enumerate(lengths)
-        ]
+        return [wave_BN[index, : frames * self.samples_per_frame].copy() for index, frames in enumerate(lengths)]
 
     def _check_codes(self, codes_FQ: np.ndarray) -> None:
         if np.ndim(codes_FQ) != 2 or np.shape(codes_FQ)[1] != self.codebooks:

@@ -145,9 +145,7 @@ class ResidualTables(nn.Module):
 
     def __init__(self, layers: int, entries: int, width: int, outer: int) -> None:
         super().__init__()
-        self.input_proj = nn.Conv1d(
-            outer, width, 1, bias=False
-        )  # in the published files, unused when decoding
+        self.input_proj = nn.Conv1d(outer, width, 1, bias=False)  # in the published files, unused when decoding
         self.output_proj = nn.Conv1d(width, outer, 1, bias=False)
         self.vq = _Layers(layers, entries, width)
 
@@ -169,9 +167,7 @@ class SplitTables(nn.Module):
         self.rvq_rest = ResidualTables(total - semantic, entries, outer // 2, outer)
 
     def forward(self, codes_BFQ: torch.Tensor) -> torch.Tensor:
-        return self.rvq_first(codes_BFQ[..., : self.semantic]) + self.rvq_rest(
-            codes_BFQ[..., self.semantic :]
-        )
+        return self.rvq_first(codes_BFQ[..., : self.semantic]) + self.rvq_rest(codes_BFQ[..., self.semantic :])
 
 
 class ProjectedTransformer(Qwen3OmniMoeCode2WavTransformerModel):

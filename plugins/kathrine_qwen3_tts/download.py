@@ -12,8 +12,7 @@ from kathrine_qwen3_tts.integrity import INDEX, PUBLISHED, FileProblem, find_pro
 PATTERNS = (*PUBLISHED, INDEX, "model-*-of-*.safetensors")
 TIMEOUT_SECONDS = 10
 REMEDY = (
-    "run with --profile smoke (it uses the embedded model kathrine:tiny), "
-    "or name a local folder that holds the files"
+    "run with --profile smoke (it uses the embedded model kathrine:tiny), or name a local folder that holds the files"
 )
 
 

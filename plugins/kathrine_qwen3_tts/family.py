@@ -18,6 +18,7 @@ from kathrine_qwen3_tts.config import (
     codec_folder,
     has_speaker_encoder,
     known_config,
+    known_names,
     layer_of,
     parameter_census,
     read_config,
@@ -32,9 +33,7 @@ if TYPE_CHECKING:
 CODEC_NAME = "Qwen3-TTS-Tokenizer-12Hz"
 
 
-def model_facts(
-    config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint: str, revision: str = ""
-) -> ModelFacts:
+def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint: str, revision: str = "") -> ModelFacts:
     """Facts from the two parsed configurations, config.json and speech_tokenizer/config.json."""
     talker = config["talker_config"]
     present = {part for _, _, part in parameter_census(dict(config))}
@@ -50,14 +49,24 @@ def model_facts(
         parts=tuple(part for part in PARTS if part in present),
         languages=tuple(talker["codec_language_id"]),
         speakers=tuple(talker.get("spk_id") or {}) if named else (),
+        released=released_size(talker),
+    )
+
+
+def released_size(talker: Mapping[str, Any]) -> bool:
+    """Whether a talker is as large as one of the released ones: then its weights are trained ones."""
+    known = (known_config(name) or {} for name in known_names())
+    sizes = [one["talker_config"] for one in known if "talker_config" in one]
+    return any(
+        talker["hidden_size"] == size["hidden_size"] and talker["num_hidden_layers"] == size["num_hidden_layers"]
+        for size in sizes
     )
 
 
 def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
     """Every parameter of the model that config.json describes."""
     return tuple(
-        ParameterSpec(name, shape, part, layer_of(name))
-        for name, shape, part in parameter_census(dict(config))
+        ParameterSpec(name, shape, part, layer_of(name)) for name, shape, part in parameter_census(dict(config))
     )
 
 
@@ -195,9 +204,7 @@ class Qwen3TtsFamily(ModelFamily):
         from kathrine_qwen3_tts.codec import load_codec
 
         folder = self.resolved(workspace).path
-        codec = load_codec(
-            folder, device=device, encoder=not decode_only, window=self.options.attention_window
-        )
+        codec = load_codec(folder, device=device, encoder=not decode_only, window=self.options.attention_window)
         return FrameCodec(codec)
 
     def open_text(self, workspace: Workspace) -> Callable[[str], tuple[int, ...]]:

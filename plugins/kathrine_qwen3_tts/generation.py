@@ -17,14 +17,14 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from kathrine_qwen3_tts.batches import collate, embed
-from kathrine_qwen3_tts.layout import Prompt, control_ids, frame_text, prompt_rows
-from kathrine_qwen3_tts.network import TtsNetwork
 from torch import Tensor
 from transformers import DynamicCache
 
 from kathrine.errors import KathrineError
 from kathrine.types import Generated, Sampling
+from kathrine_qwen3_tts.batches import collate, embed
+from kathrine_qwen3_tts.layout import Prompt, control_ids, frame_text, prompt_rows
+from kathrine_qwen3_tts.network import TtsNetwork
 
 MIN_FRAMES = 2
 """The end is masked at the first decisions, as in the official package."""
@@ -135,9 +135,7 @@ def sub_talker_frame(
     tables = network.code_tables()
     for index, head in enumerate(sub_talker.lm_head, start=1):
         inputs = network.sub_talker_project(step_BSH).to(network.compute_dtype)
-        states = sub_talker.model(
-            inputs_embeds=inputs, past_key_values=cache, use_cache=True
-        ).last_hidden_state
+        states = sub_talker.model(inputs_embeds=inputs, past_key_values=cache, use_cache=True).last_hidden_state
         logits.append(head(states[:, -1]))
         codes.append(_choose_sub(logits[-1], sampling, generators))
         step_BSH = F.embedding(codes[-1], tables[index])[:, None]
@@ -202,9 +200,7 @@ def generate_traced(
 ) -> list[Trace]:
     """As `generate`, with what every decision was made from when `traced`."""
     if max_frames < 1:
-        raise KathrineError(
-            f"a budget of {max_frames} frames leaves nothing to synthesise", "give at least 1"
-        )
+        raise KathrineError(f"a budget of {max_frames} frames leaves nothing to synthesise", "give at least 1")
     if not prompts:
         return []
     with evaluating(network):
@@ -261,10 +257,7 @@ def _generate(
         frames = len(codes) if end is None else end
         traces.append(
             Trace(
-                codes_TQ=history(codes, index, frames)
-                .numpy()
-                .astype(np.int16)
-                .reshape(-1, network.codebooks),
+                codes_TQ=history(codes, index, frames).numpy().astype(np.int16).reshape(-1, network.codebooks),
                 stop="budget" if end is None else "end",
                 hidden_DH=history(hiddens, index, frames + 1),
                 logits_DC=history(logits, index, frames + 1),

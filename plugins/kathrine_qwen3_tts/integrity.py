@@ -24,8 +24,7 @@ SMALL_FILES = (
     "preprocessor_config.json",
 )
 CODEC_FILES = tuple(
-    f"{SPEECH_TOKENIZER}/{name}"
-    for name in ("config.json", "configuration.json", "preprocessor_config.json", WEIGHTS)
+    f"{SPEECH_TOKENIZER}/{name}" for name in ("config.json", "configuration.json", "preprocessor_config.json", WEIGHTS)
 )
 OPTIONAL = {"preprocessor_config.json", f"{SPEECH_TOKENIZER}/configuration.json"}
 PUBLISHED = ("config.json", *SMALL_FILES, WEIGHTS, *CODEC_FILES)
@@ -148,9 +147,7 @@ def _problem_of(
     return ""
 
 
-def _tensor_problems(
-    folder: Path, tensors: dict[str, tuple[int, ...]], weights: list[str]
-) -> list[FileProblem]:
+def _tensor_problems(folder: Path, tensors: dict[str, tuple[int, ...]], weights: list[str]) -> list[FileProblem]:
     reason = tensor_mismatch(read_config(folder), tensors)
     return [FileProblem(weights[0] if len(weights) == 1 else INDEX, reason)] if reason else []
 
@@ -187,9 +184,7 @@ def verify(folder: Path | str, hashes: Mapping[str, str] | None = None, marks: P
             f"{folder} is no Qwen3-TTS checkpoint: config.json is missing",
             "name a folder in the official layout (config.json, model.safetensors, speech_tokenizer/, ...)",
         )
-    raise KathrineError(
-        f"the checkpoint {folder} can not be used: {sentence(problems)}", "fetch these files again"
-    )
+    raise KathrineError(f"the checkpoint {folder} can not be used: {sentence(problems)}", "fetch these files again")
 
 
 def sentence(problems: list[FileProblem]) -> str:

@@ -38,7 +38,7 @@ from kathrine_qwen3_tts.layout import (
     training_rows,
 )
 from kathrine_qwen3_tts.network import TtsNetwork, load_network
-from kathrine_qwen3_tts.objective import aligned_outputs
+from kathrine_qwen3_tts.objective import aligned_outputs, sub_talker_losses
 from kathrine_qwen3_tts.selftest import self_test
 from kathrine_qwen3_tts.text import TextTokenizer
 
@@ -69,9 +69,7 @@ class Qwen3TtsModel(SpeechModel):
     trained in float32 fit beside them.
     """
 
-    def __init__(
-        self, network: TtsNetwork, facts: ModelFacts, role_ids: Sequence[int], dtype: str = "fp32"
-    ) -> None:
+    def __init__(self, network: TtsNetwork, facts: ModelFacts, role_ids: Sequence[int], dtype: str = "fp32") -> None:
         self.network: TtsNetwork = network
         self.facts = facts
         self.config: dict[str, Any] = network.config
@@ -112,19 +110,16 @@ class Qwen3TtsModel(SpeechModel):
 
     def collate(self, items: Sequence[PromptedExample]) -> CollatedRows:
         return collate(
-            [
-                training_rows(self.prompt(item), item.example.codes_FQ, self._control, item.end)
-                for item in items
-            ]
+            [training_rows(self.prompt(item), item.example.codes_FQ, self._control, item.end) for item in items]
         )
 
     def forward(self, batch: Any) -> TalkerOutputs:
         with self._computing():
             return aligned_outputs(self.network, batch)
 
-    def sub_talker_logits(self, hidden_MH: torch.Tensor, codes_MQ: torch.Tensor) -> torch.Tensor:
+    def sub_talker_losses(self, hidden_MH: torch.Tensor, codes_MQ: torch.Tensor) -> torch.Tensor:
         with self._computing():
-            return self.network.sub_talker_logits(hidden_MH, codes_MQ)
+            return sub_talker_losses(self.network.sub_talker_logits(hidden_MH, codes_MQ), codes_MQ)
 
     def gradient_checkpointing(self, on: bool) -> None:
         self.network.set_gradient_checkpointing(on)
@@ -133,9 +128,7 @@ class Qwen3TtsModel(SpeechModel):
 
     def language_id(self, language: str) -> int | None:
         name = language.lower()
-        known = {
-            key.lower(): int(row) for key, row in self.config["talker_config"]["codec_language_id"].items()
-        }
+        known = {key.lower(): int(row) for key, row in self.config["talker_config"]["codec_language_id"].items()}
         return None if name in self._muted else known.get(name)
 
     def language_table(self) -> str:

@@ -191,9 +191,7 @@ class TtsNetwork(nn.Module):
         """[hidden, e(c0), e(c1) .. e(c_Q-2)] as sub-talker input vectors [M, Q, width]."""
         tables = self.code_tables()[:-1]  # the last codebook is an input of the talker only
         columns = [hidden_MH, *(F.embedding(codes_MQ[:, i], table) for i, table in enumerate(tables))]
-        return self.sub_talker_project(
-            torch.stack([column.to(self.compute_dtype) for column in columns], dim=1)
-        )
+        return self.sub_talker_project(torch.stack([column.to(self.compute_dtype) for column in columns], dim=1))
 
     def sub_talker_project(self, vectors_MSH: Tensor) -> Tensor:
         return self.talker.code_predictor.small_to_mtp_projection(vectors_MSH.to(self.compute_dtype))

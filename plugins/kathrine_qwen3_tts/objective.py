@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
-from kathrine_qwen3_tts.batches import CollatedRows, embed
 from torch import Tensor
 
 from kathrine.types import TalkerOutputs
+from kathrine_qwen3_tts.batches import CollatedRows, embed
 
 if TYPE_CHECKING:
     from kathrine_qwen3_tts.network import TtsNetwork

@@ -17,12 +17,12 @@ from typing import cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from kathrine_qwen3_tts import batches, generation, layout, objective
-from kathrine_qwen3_tts.layout import NONE, Prompt, Rows
-from kathrine_qwen3_tts.network import TtsNetwork
 from torch import Tensor
 
 from kathrine.types import Sampling, SelfCheck
+from kathrine_qwen3_tts import batches, generation, layout, objective
+from kathrine_qwen3_tts.layout import NONE, Prompt, Rows
+from kathrine_qwen3_tts.network import TtsNetwork
 
 NATS = 1.0
 """How far the wrong alignment's loss must lie above the right one's."""
@@ -74,9 +74,7 @@ def plain_rows(network: TtsNetwork, rows: Rows) -> Tensor:
     projection = talker.text_projection
     tables = [talker.model.codec_embedding, *talker.code_predictor.model.codec_embedding]
     lines = []
-    for text, codec, frame, speaker in zip(
-        rows.text_T, rows.codec_T, rows.frame_T, rows.speaker_T, strict=True
-    ):
+    for text, codec, frame, speaker in zip(rows.text_T, rows.codec_T, rows.frame_T, rows.speaker_T, strict=True):
         line_H = torch.zeros(network.hidden_size, device=network.device)
         if text != NONE:
             wide = talker.model.text_embedding.weight[int(text)].to(projection.linear_fc1.weight.dtype)
@@ -115,9 +113,7 @@ def _gap(name: str, right: Tensor, wrong: Tensor, explanation: str) -> SelfCheck
 
 
 @torch.no_grad()
-def self_test(
-    network: TtsNetwork, prompts: Sequence[Prompt] | None = None, max_frames: int = 12
-) -> list[SelfCheck]:
+def self_test(network: TtsNetwork, prompts: Sequence[Prompt] | None = None, max_frames: int = 12) -> list[SelfCheck]:
     """Prove the alignment on codes that the model generates itself.
 
     Given a network with its weights; it is put in eval mode for the length of the test. Call it under the
@@ -138,9 +134,7 @@ def _changes(trace: generation.Trace) -> int:
     return int((first_T[1:] != first_T[:-1]).sum())
 
 
-def _compare(
-    network: TtsNetwork, prompts: Sequence[Prompt], traces: Sequence[generation.Trace]
-) -> list[SelfCheck]:
+def _compare(network: TtsNetwork, prompts: Sequence[Prompt], traces: Sequence[generation.Trace]) -> list[SelfCheck]:
     control, limit = layout.control_ids(network.config), tolerance(network.compute_dtype)
     examples = [
         layout.training_rows(prompt, trace.codes_TQ, control, end=trace.stop == "end")
@@ -172,9 +166,7 @@ def _compare(
     talker_next_N = F.cross_entropy(logits_NC, next_N, reduction="none")
 
     sub_MK = objective.sub_talker_losses(sub_logits_MKV, codes_MQ)
-    shifted_MK = F.cross_entropy(
-        sub_logits_MKV[:, :-1].float().transpose(1, 2), codes_MQ[:, 2:], reduction="none"
-    )
+    shifted_MK = F.cross_entropy(sub_logits_MKV[:, :-1].float().transpose(1, 2), codes_MQ[:, 2:], reduction="none")
 
     return [
         _below(

@@ -46,9 +46,7 @@ class SpeakerEncoder(ECAPA_TimeDelayNet):
         self.sample_rate = int(sizes["sample_rate"])
         self.mel_bands = int(sizes["mel_dim"])
         # Reflect padding inside the network needs more frames than its widest one-sided pad.
-        reach = max(
-            k // 2 * d for k, d in zip(sizes["enc_kernel_sizes"], sizes["enc_dilations"], strict=True)
-        )
+        reach = max(k // 2 * d for k, d in zip(sizes["enc_kernel_sizes"], sizes["enc_dilations"], strict=True))
         self.shortest_frames = reach + 1
 
     @property

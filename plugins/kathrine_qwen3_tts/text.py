@@ -65,9 +65,7 @@ class TextTokenizer:
         self._tokenizer = _build(self.folder)
         self._added = _added_tokens(self.folder)
         self.special_tokens = {token["content"]: number for number, token in self._added}
-        self._bare = {
-            template: self.encode(template("")) for template in (target_template, reference_template)
-        }
+        self._bare = {template: self.encode(template("")) for template in (target_template, reference_template)}
         self.role_ids = tuple(self._bare[target_template])[:ROLE_TOKENS]
         if len(self._bare[target_template]) != ROLE_TOKENS + TARGET_TAIL:
             raise KathrineError(
@@ -178,10 +176,7 @@ def _build(folder: Path) -> Any:
     added = _added_tokens(folder)
     flags = ("lstrip", "normalized", "rstrip", "single_word", "special")
     tokenizer.add_tokens(
-        [
-            AddedToken(token["content"], **{flag: bool(token.get(flag, False)) for flag in flags})
-            for _, token in added
-        ]
+        [AddedToken(token["content"], **{flag: bool(token.get(flag, False)) for flag in flags}) for _, token in added]
     )
     for number, token in added:
         if tokenizer.token_to_id(token["content"]) != number:

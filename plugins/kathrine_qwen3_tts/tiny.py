@@ -185,9 +185,7 @@ def _codec_tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
         return _draw(name, shape, 0.7 / math.sqrt(shape[0]))  # transposed: two taps reach a sample
     if name.startswith("decoder.decoder.") and ".conv2." in name:
         return _draw(name, shape, 0.25 / math.sqrt(math.prod(shape[1:])))
-    gain = {"encoder.encoder.layers.0.conv.weight": 12.0, "decoder.decoder.6.conv.weight": 0.05}.get(
-        name, 1.2
-    )
+    gain = {"encoder.encoder.layers.0.conv.weight": 12.0, "decoder.decoder.6.conv.weight": 0.05}.get(name, 1.2)
     value = _draw(name, shape, gain / math.sqrt(math.prod(shape[1:])))
     if name == "decoder.decoder.6.conv.weight":  # no constant offset in the sound
         value -= value.mean(axis=2, keepdims=True)

@@ -1,7 +1,7 @@
 """The loss `sub_talker`: cross entropy of codebooks 1 .. Q-1, on all target frames or on a drawn share of
 them.
 
-Legend: M target frames of a batch, K drawn frames, Q codebooks, H width, V codes per codebook, B items.
+Legend: M target frames of a batch, K drawn frames, Q codebooks, H width, B items.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ def sub_talker_term(
         hidden_MH = F.embedding(chosen_K, hidden_MH)
         codes_MQ, item_M = codes_MQ[chosen_K], item_M[chosen_K]
     covered = codes_MQ.shape[0]
-    logits_KCV = model.sub_talker_logits(hidden_MH, codes_MQ)
-    losses_KC = F.cross_entropy(logits_KCV.float().transpose(1, 2), codes_MQ[:, 1:], reduction="none")
-    losses_K = losses_KC.sum(dim=1) * (frames / covered)
+    losses_K = model.sub_talker_losses(hidden_MH, codes_MQ).sum(dim=1) * (frames / covered)
     sums_B = torch.zeros_like(counts_B).index_add(0, item_M, losses_K.detach())
     return LossTerm(losses_K.sum(), covered, frames, sums_B, counts_B)
 

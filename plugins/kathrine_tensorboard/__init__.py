@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kathrine_tensorboard.tracker import TensorBoard, TensorBoardOptions
-
 import kathrine
+from kathrine_tensorboard.tracker import TensorBoard, TensorBoardOptions
 
 __all__ = ["TensorBoard", "TensorBoardOptions"]
 

@@ -54,9 +54,7 @@ class TensorBoard(Tracker):
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError as error:
                 raise KathrineError("track.tensorboard: tensorboard is not installed", REMEDY) from error
-            folder = (
-                Path(self.options.folder).expanduser() if self.options.folder else run.folder / "tensorboard"
-            )
+            folder = Path(self.options.folder).expanduser() if self.options.folder else run.folder / "tensorboard"
             # what an earlier process wrote after the checkpoint is not shown
             purge = run.resumed_from + 1 if run.resumed_from is not None else None
             self._writer = SummaryWriter(str(folder), purge_step=purge)

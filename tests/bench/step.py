@@ -24,6 +24,15 @@ from copy import deepcopy
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from kathrine.components import Strategy
+from kathrine.corpus.batching import pack, padding_share
+from kathrine.corpus.mixture import Draw
+from kathrine.recipe.tables import BatchTable
+from kathrine.train.step import StepModule
+from kathrine.train.trainable import Trainable, make_trainable
+from kathrine.types import Example, PromptedExample
 from kathrine_freeze import Freeze
 from kathrine_lora import Lora
 from kathrine_qwen3_tts.batches import CollatedRows
@@ -36,15 +45,6 @@ from kathrine_qwen3_tts.objective import aligned_outputs, sub_talker_loss_sums, 
 from kathrine_qwen3_tts.tiny import DATA
 from kathrine_sub_talker import SubTalker
 from kathrine_text_projection import TextProjection
-from torch.utils.flop_counter import FlopCounterMode
-
-from kathrine.components import Strategy
-from kathrine.corpus.batching import pack, padding_share
-from kathrine.corpus.mixture import Draw
-from kathrine.recipe.tables import BatchTable
-from kathrine.train.step import StepModule
-from kathrine.train.trainable import Trainable, make_trainable
-from kathrine.types import Example, PromptedExample
 
 FRAME_SECONDS = 0.08
 WIDTH = 256
@@ -72,9 +72,7 @@ def bench_model() -> Qwen3TtsModel:
     config = bench_config()
     generator = torch.Generator().manual_seed(0)
     weights = {
-        name: torch.ones(shape)
-        if name.endswith("norm.weight")
-        else torch.randn(shape, generator=generator) * 0.02
+        name: torch.ones(shape) if name.endswith("norm.weight") else torch.randn(shape, generator=generator) * 0.02
         for name, shape, _ in parameter_census(config)
     }
     network = load_network(config, weights).requires_grad_(False)
@@ -149,7 +147,10 @@ class Subject:
         self.finish()
 
     def backward(self, batch: CollatedRows) -> None:
-        divisors = {"talker": float(batch.targets), "sub_talker": self.loss.denominator(batch, self.model.facts)}
+        divisors = {
+            "talker": float(batch.targets),
+            "sub_talker": self.loss.denominator(batch, self.model.facts),
+        }
         items = int(batch.item_N.max()) + 1
         entry_B = torch.zeros(items, dtype=torch.int64)
         sums = self.step_module(batch, entry_B, divisors, lambda label: torch.Generator().manual_seed(0))

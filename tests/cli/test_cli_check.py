@@ -39,9 +39,7 @@ def call(tmp_path):
 
     def caller(*args):
         command = [sys.executable, "-m", "kathrine", *args]
-        return subprocess.run(
-            command, capture_output=True, text=True, env=env, check=False, cwd=tmp_path, timeout=120
-        )
+        return subprocess.run(command, capture_output=True, text=True, env=env, check=False, cwd=tmp_path, timeout=120)
 
     return caller
 
@@ -66,14 +64,10 @@ def test_the_plan_is_printed(call):
 
 
 def test_json_profile_and_set(call):
-    result = call(
-        "check", "mine.toml", "--profile", "smoke", "--set", "strategy.whole.lr=0.5", "--json", "--origins"
-    )
+    result = call("check", "mine.toml", "--profile", "smoke", "--set", "strategy.whole.lr=0.5", "--json", "--origins")
     plan = json.loads(result.stdout)
     assert plan["stages"][0]["steps"] == 2 and plan["trained"][0]["lr"] == 0.5
-    assert (
-        plan["origins"]["train.steps"] == "mine.toml:13" and plan["origins"]["strategy.whole.lr"] == "--set"
-    )
+    assert plan["origins"]["train.steps"] == "mine.toml:13" and plan["origins"]["strategy.whole.lr"] == "--set"
 
 
 def test_origins_lists_key_value_and_place(call):
@@ -101,8 +95,7 @@ def test_claim_conflicts_are_problems(call, tmp_path):
     result = call("check", "twice.toml")
     assert result.returncode == 2
     assert (
-        "twice.toml:14: strategy.again: claims talker.0.weight, talker.1.weight, which strategy.whole"
-        in result.stderr
+        "twice.toml:14: strategy.again: claims talker.0.weight, talker.1.weight, which strategy.whole" in result.stderr
     )
 
 

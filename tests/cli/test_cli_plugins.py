@@ -16,9 +16,7 @@ def call(tmp_path):
 
     def caller(*args, **more):
         command = [sys.executable, "-m", "kathrine", "plugins", *args]
-        return subprocess.run(
-            command, capture_output=True, text=True, env=env | more, check=False, timeout=120
-        )
+        return subprocess.run(command, capture_output=True, text=True, env=env | more, check=False, timeout=120)
 
     return caller
 

@@ -167,18 +167,14 @@ class FakeRecipe:
     run: RunTable = field(default_factory=RunTable)
 
 
-def speech(
-    seconds: float, seed: int = 0, rate: int = 8000, tail: float = 0.2, level: float = 0.3
-) -> np.ndarray:
+def speech(seconds: float, seed: int = 0, rate: int = 8000, tail: float = 0.2, level: float = 0.3) -> np.ndarray:
     """Bursts of tone and noise with pauses, and `tail` seconds of near silence at both ends; float32 [N]."""
     random = np.random.default_rng(seed)
     time_N = np.arange(round(seconds * rate)) / rate
     wave_N = np.sin(2 * np.pi * (150 + 40 * (seed % 7)) * time_N) + 0.3 * random.normal(size=len(time_N))
     wave_N *= 0.55 + 0.45 * np.sin(2 * np.pi * 3 * time_N + seed)
     inside_N = (time_N >= tail) & (time_N < seconds - tail)
-    return (level * wave_N / np.abs(wave_N).max() * inside_N + 1e-5 * random.normal(size=len(time_N))).astype(
-        "f4"
-    )
+    return (level * wave_N / np.abs(wave_N).max() * inside_N + 1e-5 * random.normal(size=len(time_N))).astype("f4")
 
 
 def utterances(folder: Path, count: int, speakers: int = 3, seconds: float = 0.8) -> list[Utterance]:
@@ -214,9 +210,7 @@ def recipe(
         Entry(name, DataTable(source="list", name=name, **data), ListSource(given))
         for name, given in zip("abcdef", entries, strict=False)
     )
-    return FakeRecipe(
-        made, family or FakeFamily(), PrepareTable(**(EASY | (table or {}))), language
-    )
+    return FakeRecipe(made, family or FakeFamily(), PrepareTable(**(EASY | (table or {}))), language)
 
 
 def prepared(root: Path, made: FakeRecipe, progress: SilentProgress | None = None) -> PreparedCorpus:

@@ -180,7 +180,11 @@ def test_half_a_file_is_refused_in_every_format(tmp_path: Path, kind: str) -> No
 
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
-    for name, content in {"noise.mp3": np.random.default_rng(0).bytes(4000), "none.wav": b"", "text.flac": b"hei"}.items():
+    for name, content in {
+        "noise.mp3": np.random.default_rng(0).bytes(4000),
+        "none.wav": b"",
+        "text.flac": b"hei",
+    }.items():
         (tmp_path / name).write_bytes(content)
         assert reason(tmp_path / name) == "corrupt"
     assert reason(tmp_path / "absent.wav") == "missing file"
@@ -224,5 +228,11 @@ def test_options_without_effect_change_no_key() -> None:
     table = PrepareTable(trim=False)
     assert Conditioning.of(table, 24000).key() == Conditioning.of(table.model_copy(update={"pad_ms": 7.0}), 24000).key()
     made = Conditioning.of(PrepareTable(), 24000)
-    for change in ({"sample_rate": 8000}, {"trim_db": 40.0}, {"pad_ms": 50.0}, {"highpass_hz": 0.0}, {"peak_db": -3.0}):
+    for change in (
+        {"sample_rate": 8000},
+        {"trim_db": 40.0},
+        {"pad_ms": 50.0},
+        {"highpass_hz": 0.0},
+        {"peak_db": -3.0},
+    ):
         assert replace(made, **change).key() != made.key()  # type: ignore[arg-type]

@@ -37,6 +37,12 @@ def test_audio_gates(heard: Sound, spoken_letters: int, reason: str) -> None:
     assert audio_gates(heard, spoken_letters, TABLE) == reason
 
 
+def test_gates_follow_their_options() -> None:
+    assert audio_gates(sound(clipped=0.002), 60, PrepareTable(max_clipped_share=0.01)) == ""
+    assert audio_gates(sound(silence=0.3), 60, PrepareTable(max_silence_share=0.2)) == "silence"
+    assert audio_gates(sound(1.0), 12, PrepareTable(min_seconds=0.5)) == ""
+
+
 def test_text_gates() -> None:
     assert tags_gate("ja <ee> nei", TABLE) == ""
     assert tags_gate("ja <INAUDIBLE> nei", TABLE) == "inaudible"

@@ -104,7 +104,16 @@ def test_the_lock_is_waited_for_and_dies_with_its_holder(tmp_path: Path) -> None
 
 # --------------------------------------------------------------------------- manifests
 
-GOOD = Utterance("a", Path("/audio/a.wav"), {"text": "hei", "digits": "1"}, "s", split="train", start=1.0, end=2.5, cut=True)
+GOOD = Utterance(
+    "a",
+    Path("/audio/a.wav"),
+    {"text": "hei", "digits": "1"},
+    "s",
+    split="train",
+    start=1.0,
+    end=2.5,
+    cut=True,
+)
 
 
 def test_a_manifest_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from kathrine.types import Utterance
 COUNT = 8
 
 
-def made_again(root: Path, given: list[Utterance], version: str = "1", table: Any = None, **prints: str) -> dict[str, int]:
+def made_again(
+    root: Path, given: list[Utterance], version: str = "1", table: Any = None, **prints: str
+) -> dict[str, int]:
     """What a prepare in the workspace `root` computes."""
     family, language = FakeFamily(**prints), Shouting(version)
     prepared(root, recipe(given, family=family, language=language, table=table))
@@ -93,7 +95,12 @@ def test_a_changed_recording_is_encoded_again_and_a_moved_one_is_not(given: list
 
 def test_a_new_row_costs_one_row(given: list[Utterance], tmp_path: Path) -> None:
     more = utterances(tmp_path / "audio", COUNT + 1)[COUNT]
-    assert made_again(tmp_path / "ws", [more, *given]) == {"encode": 1, "speaker": 1, "tokenise": 1, "normalise": 1}
+    assert made_again(tmp_path / "ws", [more, *given]) == {
+        "encode": 1,
+        "speaker": 1,
+        "tokenise": 1,
+        "normalise": 1,
+    }
 
 
 def test_texts_are_made_once_for_two_entries(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Prepare killed at any moment, with SIGKILL, loses nothing and doubles nothing.
 
-A child process prepares and kills itself at the n-th event of a seeded choice: a rename, a flush to the disk, a batch
-of codes, an embedding, or any line of code (a timer). Then another one finishes. The corpus has to equal the unbroken
-one byte for byte, file by file, and what was encoded must not be encoded again but for what was not on the disk yet.
-"""
+A child process prepares and kills itself at the n-th event of a seeded choice: a rename, a flush to the disk,
+a batch of codes, an embedding, or any line of code (a timer). Then another one finishes. The corpus has to
+equal the unbroken one byte for byte, file by file, and what was encoded must not be encoded again but for
+what was not on the disk yet."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from kathrine.progress import PlainProgress, RichProgress, SilentProgress, durat
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7620, "2 h 07 min")]
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7620, "2 h 07 min")],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -85,7 +85,11 @@ def test_held_out_splits_of_the_source_keep_a_part_of_max_hours() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from("abcd"), st.floats(1, 20), st.sampled_from(["train", "train", "validation", "test"])),
+        st.tuples(
+            st.sampled_from("abcd"),
+            st.floats(1, 20),
+            st.sampled_from(["train", "train", "validation", "test"]),
+        ),
         max_size=60,
     ),
     st.none() | st.floats(0.001, 0.2),

@@ -102,9 +102,7 @@ def test_dora_and_rslora_reload(tmp_path: Path, options: dict) -> None:
     assert result.checks["difference"] <= 1e-5
     wrapped = peft.PeftModel.from_pretrained(tiny_model().network, str(tmp_path / "out"))
     theirs = {
-        peft_key(n.removeprefix("base_model.model."), "default")
-        for n, _ in wrapped.named_parameters()
-        if "lora_" in n
+        peft_key(n.removeprefix("base_model.model."), "default") for n, _ in wrapped.named_parameters() if "lora_" in n
     }
     stored = load_file(tmp_path / "out" / "adapter_model.safetensors")
     assert theirs == stored.keys()
@@ -118,26 +116,18 @@ def test_text_projection_is_a_state_dict_that_its_module_takes(run, export) -> N
     module.load_state_dict(torch.load(export.folder / "text_projection.bin", weights_only=True))
     same = load_file(export.folder / "text_projection.safetensors")
     for key, value in module.state_dict().items():
-        assert torch.equal(value, run.trainable[f"talker.text_projection.{key}"]) and torch.equal(
-            value, same[key]
-        )
+        assert torch.equal(value, run.trainable[f"talker.text_projection.{key}"]) and torch.equal(value, same[key])
 
 
 def test_weights_trained_in_place_and_two_adapters(tmp_path: Path) -> None:
     strategies = [
         Lora(LoraOptions(lr=2e-3, layers=[0, 0]), "low"),
         Lora(LoraOptions(lr=2e-3, layers=[1, 1], mlp=True, r=2), "high"),
-        Freeze(
-            FreezeOptions(
-                lr=1e-3, parts=["sub_talker_head"], patterns=[r".*text_projection\.linear_fc2\.bias"]
-            )
-        ),
+        Freeze(FreezeOptions(lr=1e-3, parts=["sub_talker_head"], patterns=[r".*text_projection\.linear_fc2\.bias"])),
     ]
     run = finished(tmp_path / "run", strategies)
     result = adapter().export(run, tmp_path / "out", Quiet())
-    assert {"adapter_config.json", "adapters/high/adapter_config.json", "trained.safetensors"} <= set(
-        result.files
-    )
+    assert {"adapter_config.json", "adapters/high/adapter_config.json", "trained.safetensors"} <= set(result.files)
     assert "text_projection.bin" not in result.files  # only a part of it was trained
     assert set(load_file(tmp_path / "out" / "trained.safetensors")) == set(run.claims[2].trains)
     model = tiny_model()
@@ -192,8 +182,7 @@ def test_the_base_model_of_a_card_is_never_empty(tmp_path: Path) -> None:
     assert base_model_id(str(tmp_path / "my model")) == "local/my-model"
     assert base_model_id("kathrine:tiny") == "kathrine/tiny"
     assert (
-        front_matter({"license": "no", "a": [], "b": ["no", "x: y"]})
-        == '---\nlicense: "no"\nb:\n- "no"\n- "x: y"\n---'
+        front_matter({"license": "no", "a": [], "b": ["no", "x: y"]}) == '---\nlicense: "no"\nb:\n- "no"\n- "x: y"\n---'
     )
 
 

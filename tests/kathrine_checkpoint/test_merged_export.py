@@ -145,17 +145,13 @@ def test_the_card_and_the_note(run, export) -> None:
     assert "norwegian" in card.text and "update stored in talker" in card.text
     note = json.loads((export.folder / "kathrine.json").read_text())
     assert note["languages"] == {"norwegian": 2100} and note["dtype"] == "fp32"
-    assert {"config.json", "model.safetensors", "vocab.json", "speech_tokenizer/model.safetensors"} <= set(
-        export.files
-    )
+    assert {"config.json", "model.safetensors", "vocab.json", "speech_tokenizer/model.safetensors"} <= set(export.files)
 
 
 def test_a_reload_that_differs_stops_the_export_and_leaves_nothing(run, tmp_path: Path) -> None:
     calls = iter([1.0, 1.1])
     with pytest.raises(KathrineError, match="after reloading"):
-        merged(dtype="fp32").export(
-            replace(run, validation_loss=lambda _: next(calls)), tmp_path / "out", Quiet()
-        )
+        merged(dtype="fp32").export(replace(run, validation_loss=lambda _: next(calls)), tmp_path / "out", Quiet())
     assert not list(tmp_path.iterdir())
 
 

@@ -36,9 +36,7 @@ def test_shares_of_the_blend() -> None:
         "npsc": 0.75,
         "librivox": 0.25,
     }
-    assert source_first(first_steps=1, epochs=1.0, shares={"npsc": 1, "librivox": 3}).plan(KNOWN)[
-        1
-    ].shares == {
+    assert source_first(first_steps=1, epochs=1.0, shares={"npsc": 1, "librivox": 3}).plan(KNOWN)[1].shares == {
         "npsc": 0.25,
         "librivox": 0.75,
     }
@@ -119,8 +117,6 @@ def test_options_read_from_toml_shapes() -> None:
     text = '{"first": "npsc", "first_epochs": 2, "steps": 10, "shares": {"npsc": 1, "librivox": 2.5}}'
     options = SourceFirstOptions.model_validate_json(text)
     assert options.shares == {"npsc": 1.0, "librivox": 2.5} and options.first_epochs == 2.0
-    assert (
-        StagedOptions.model_validate_json('{"stages": [{"steps": 3, "shares": "size"}]}').stages[0].steps == 3
-    )
+    assert StagedOptions.model_validate_json('{"stages": [{"steps": 3, "shares": "size"}]}').stages[0].steps == 3
     with pytest.raises(ValidationError):
         SourceFirstOptions.model_validate_json('{"first": "npsc", "shares": "sized"}')

@@ -17,9 +17,7 @@ from kathrine_espeak.source import EspeakOptions, EspeakSource
 ESPEAK = "kathrine_espeak.source:EspeakSource"
 SENTENCES = ["Hei på deg.", "Kjære venner, nå er det vår."]
 ENGINES = [
-    pytest.param(
-        kind, marks=pytest.mark.skipif(find() is None, reason=f"espeak-ng's {kind} is not installed")
-    )
+    pytest.param(kind, marks=pytest.mark.skipif(find() is None, reason=f"espeak-ng's {kind} is not installed"))
     for kind, find in (("program", engines.find_program), ("library", engines.find_library))
 ]
 

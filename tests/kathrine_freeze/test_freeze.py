@@ -54,9 +54,7 @@ def test_parts_and_patterns_add_up_in_the_models_order() -> None:
 
 def test_sub_talker_is_a_part() -> None:
     claim = freeze(parts=["sub_talker"]).claim(SPECS, FACTS)
-    assert claim.trains and all(
-        name.startswith("talker.code_predictor.model.layers") for name in claim.trains[:-1]
-    )
+    assert claim.trains and all(name.startswith("talker.code_predictor.model.layers") for name in claim.trains[:-1])
     assert (claim.strategy, claim.lr, claim.adapts, claim.adds) == ("mine", 1e-3, (), ())
 
 

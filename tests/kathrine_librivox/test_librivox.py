@@ -38,9 +38,7 @@ def hub(copy):
         yield server
 
 
-def ask(
-    hub: Hub, tmp_path: Path, wishes: dict | None = None, environment: dict | None = None, **options
-) -> dict:
+def ask(hub: Hub, tmp_path: Path, wishes: dict | None = None, environment: dict | None = None, **options) -> dict:
     return source_client.ask_hub(
         hub.environment(tmp_path / "home", **(environment or {})),
         LIBRIVOX,
@@ -67,9 +65,7 @@ def test_every_row_becomes_an_utterance(tmp_path):
 
 
 def test_readers_are_kept_by_a_part_of_their_name(tmp_path):
-    assert {u["speaker"] for u in run(tmp_path, {"speakers": ["AASMO"]})["utterances"]} == {
-        "librivox-sverre-aasmo"
-    }
+    assert {u["speaker"] for u in run(tmp_path, {"speakers": ["AASMO"]})["utterances"]} == {"librivox-sverre-aasmo"}
     told = run(tmp_path, {"speakers": ["Nobody"]})
     assert "Nobody" in told["error"] and "Sverre Aasmo (13)" in told["hint"]
 
@@ -93,9 +89,7 @@ def test_other_columns_become_facts(tmp_path, copy):
 
 def test_rows_with_a_problem_are_said_with_their_place(tmp_path, copy):
     with (copy / "metadata.csv").open("a", encoding="utf-8") as file:
-        file.write(
-            "../secret.mp3,hei,Ingeborg Lundeby\n/etc/passwd,hei,Ingeborg Lundeby\ndata/bok1_0000.mp3,hei,X\n"
-        )
+        file.write("../secret.mp3,hei,Ingeborg Lundeby\n/etc/passwd,hei,Ingeborg Lundeby\ndata/bok1_0000.mp3,hei,X\n")
         file.write("data/other.mp3,hei\ndata/nobody.mp3,hei,\ndata/lost.mp3,hei,Sverre Aasmo\n")
     told = run(tmp_path, root=str(copy))
     (warning,) = [line for line in told["warned"] if "5 rows" in line]
@@ -104,10 +98,7 @@ def test_rows_with_a_problem_are_said_with_their_place(tmp_path, copy):
     assert "metadata.csv:30: the same clip as line 2" in warning
     assert "metadata.csv:31: the row has too many or too few columns" in warning
     assert "metadata.csv:32: no speaker_name" in warning
-    assert any(
-        "1 recordings of the table do not exist, the first is data/lost.mp3" in line
-        for line in told["warned"]
-    )
+    assert any("1 recordings of the table do not exist, the first is data/lost.mp3" in line for line in told["warned"])
     assert len(told["utterances"]) == 26
 
 

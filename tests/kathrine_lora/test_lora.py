@@ -34,9 +34,7 @@ def lora(label: str = "lora", **options: object) -> Lora:
 def test_the_claim_stays_in_the_talker() -> None:
     claim = lora().claim(SPECS, FACTS)
     assert len(claim.adapts) == 4 * LAYERS and len(claim.adds) == 8 * LAYERS and claim.trains == ()
-    assert all(
-        re.match(r"talker\.model\.layers\.\d+\.self_attn\.[qkvo]_proj\.weight$", n) for n in claim.adapts
-    )
+    assert all(re.match(r"talker\.model\.layers\.\d+\.self_attn\.[qkvo]_proj\.weight$", n) for n in claim.adapts)
     both = lora(mlp=True, dora=True).claim(SPECS, FACTS)
     assert len(both.adapts) == 7 * LAYERS and len(both.adds) == 21 * LAYERS
     only = lora(layers=[1, 1]).claim(SPECS, FACTS)
@@ -99,9 +97,7 @@ def test_new_adapters_change_nothing_and_follow_the_seed(dtype: str, options: di
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-@pytest.mark.parametrize(
-    "options", [{}, {"dora": True, "mlp": True, "dropout": 0.0}, {"rslora": True, "r": 8}]
-)
+@pytest.mark.parametrize("options", [{}, {"dora": True, "mlp": True, "dropout": 0.0}, {"rslora": True, "r": 8}])
 def test_twenty_steps_move_the_adapters_and_no_weight_of_the_model(dtype: str, options: dict) -> None:
     model = tiny_model(dtype)
     before = snapshot(model)
@@ -137,9 +133,7 @@ def test_off_is_the_untouched_model_and_fold_is_the_adapted_one(options: dict) -
     assert talker_loss(plain) == pytest.approx(learnt, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"dora": True}, {"rslora": True, "r": 3}, {"dora": True, "rslora": True}]
-)
+@pytest.mark.parametrize("options", [{}, {"dora": True}, {"rslora": True, "r": 3}, {"dora": True, "rslora": True}])
 def test_fold_equals_pefts_own_merge(options: dict) -> None:
     model = tiny_model()
     strategy = lora(**options)

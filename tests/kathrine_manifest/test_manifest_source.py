@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kathrine_manifest import Manifest, ManifestOptions
-from kathrine_manifest.rows import DEFAULT_KEYS, stable_id
 
 from kathrine.components import SourceContext
 from kathrine.errors import KathrineError
 from kathrine.progress import SilentProgress
 from kathrine.types import Utterance
 from kathrine.workspace import Workspace
+from kathrine_manifest import Manifest, ManifestOptions
+from kathrine_manifest.rows import DEFAULT_KEYS, stable_id
 
 
 def write(path: Path, *rows: Any) -> Path:
@@ -34,7 +34,13 @@ def read(path: Path, progress: SilentProgress | None = None, **options: Any) -> 
 
 
 def test_default_keys_and_paths_beside_the_manifest(tmp_path: Path) -> None:
-    row = {"audio": "clips/a.wav", "text": "Hei på deg.", "speaker": "ola", "language": "norwegian", "split": "dev"}
+    row = {
+        "audio": "clips/a.wav",
+        "text": "Hei på deg.",
+        "speaker": "ola",
+        "language": "norwegian",
+        "split": "dev",
+    }
     found = read(write(tmp_path / "m.jsonl", row, {"audio": "/abs/b.wav", "text": "Ja"}))
     assert found[0].audio == tmp_path / "clips" / "a.wav" and found[1].audio == Path("/abs/b.wav")
     assert (found[0].text, found[0].speaker, found[0].language) == ("Hei på deg.", "ola", "norwegian")
@@ -132,7 +138,13 @@ def test_many_mistakes_are_cut_short_and_bytes_are_checked(tmp_path: Path) -> No
 
 def test_keys_that_nobody_reads_are_named(tmp_path: Path) -> None:
     progress = SilentProgress()
-    read(write(tmp_path / "m.jsonl", *[{"id": str(n), "audio": "a", "text": "x", "speakr": "o"} for n in range(3)]), progress)
+    read(
+        write(
+            tmp_path / "m.jsonl",
+            *[{"id": str(n), "audio": "a", "text": "x", "speakr": "o"} for n in range(3)],
+        ),
+        progress,
+    )
     assert progress.said[-1] == "m.jsonl: 'speakr' is not read (3 rows)"
 
 

@@ -55,9 +55,7 @@ def test_case_and_full_stop_can_be_switched_off():
     assert only_case.normalise("åpningen").text == "Åpningen"
 
 
-PIECES = st.sampled_from(
-    ["<ee>", "<", ">", "«", "»", "…", "_", ".", ",", " ", "\u00ad", "\u00a0", "\u030a", "a", "å"]
-)
+PIECES = st.sampled_from(["<ee>", "<", ">", "«", "»", "…", "_", ".", ",", " ", "\u00ad", "\u00a0", "\u030a", "a", "å"])
 TEXTS = st.lists(PIECES | st.text(max_size=4), max_size=12).map("".join)
 
 

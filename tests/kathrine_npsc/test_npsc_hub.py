@@ -26,9 +26,7 @@ def hub(tmp_path):
         yield server
 
 
-def ask(
-    hub: Hub, tmp_path: Path, wishes: dict | None = None, environment: dict | None = None, **options
-) -> dict:
+def ask(hub: Hub, tmp_path: Path, wishes: dict | None = None, environment: dict | None = None, **options) -> dict:
     """Prepare and list in a process of its own."""
     return source_client.ask_hub(
         hub.environment(tmp_path / "home", **(environment or {})),
@@ -44,16 +42,12 @@ def test_only_the_days_of_the_plan_are_fetched_and_the_second_run_needs_no_netwo
     told = ask(hub, tmp_path, wishes)
     assert told["stderr"] == ""  # no bars, no news of the client
     archives = hub.fetched("_48K_mp3.tar.gz")
-    assert (
-        len(archives) == 2 and archives[0].startswith("data/eval/") and archives[1].startswith("data/train/")
-    )
+    assert len(archives) == 2 and archives[0].startswith("data/eval/") and archives[1].startswith("data/train/")
     assert sorted(hub.fetched(".json")) == sorted(
         path.relative_to(hub.folder).as_posix() for path in hub.folder.glob("data/[te][rv]a*/*.json")
     )
     assert not [entry for entry in hub.log if entry.file.endswith(".py")]
-    assert {u["facts"]["meeting_date"] for u in told["utterances"]} == {
-        name.split("/")[2][:8] for name in archives
-    }
+    assert {u["facts"]["meeting_date"] for u in told["utterances"]} == {name.split("/")[2][:8] for name in archives}
 
     before = len(hub.log)
     assert ask(hub, tmp_path, wishes)["utterances"] == told["utterances"]

@@ -96,9 +96,7 @@ def test_clips_have_their_length_and_the_bandwidth_of_48_khz(tmp_path):
 
 def test_a_missing_clip_is_said_and_the_inaudible_row_is_left_to_the_gates(tmp_path):
     told = run(tmp_path)
-    assert [
-        line for line in told["warned"] if "1 clip missing from data/train/20200114_48K_mp3.tar.gz" in line
-    ]
+    assert [line for line in told["warned"] if "1 clip missing from data/train/20200114_48K_mp3.tar.gz" in line]
     assert sum("<inaudible>" in utterance["texts"]["text"] for utterance in told["utterances"]) == 1
 
 
@@ -134,9 +132,7 @@ def test_the_order_is_the_seeds_and_the_same_every_time(tmp_path):
 
     orders = {tuple(days(seed)) for seed in range(6)}
     assert len(orders) > 1 and all(order[0] == "20200128" for order in orders)  # the held-out day comes first
-    ids = [
-        utterance["id"] for utterance in run(tmp_path)["utterances"] if utterance["id"].startswith("20200121")
-    ]
+    ids = [utterance["id"] for utterance in run(tmp_path)["utterances"] if utterance["id"].startswith("20200121")]
     starts = [int(name.split("_")[1]) for name in ids]
     assert starts == sorted(starts)
 
@@ -171,9 +167,7 @@ def test_corrupt_lines_are_said_with_their_place_and_left_out(tmp_path, copy):
     broken = json.loads(lines[4])
     broken["end_time"] = broken["start_time"] - 1
     lines[4] = json.dumps(broken)
-    lines[5] = json.dumps(
-        {key: value for key, value in json.loads(lines[5]).items() if key != "sentence_text"}
-    )
+    lines[5] = json.dumps({key: value for key, value in json.loads(lines[5]).items() if key != "sentence_text"})
     path.write_text("\n".join(lines), encoding="utf-8")
     told = run(tmp_path, root=str(copy))
     (warning,) = [line for line in told["warned"] if "3 rows" in line]
@@ -229,9 +223,7 @@ def test_a_damaged_archive_of_a_local_folder_is_refused_by_name(tmp_path, copy):
 
 def test_a_clip_that_does_not_decode_is_yielded_for_the_gates(tmp_path, copy):
     archive = copy / "data" / "train" / "20200107_48K_mp3.tar.gz"
-    rewrite_archive(
-        archive, lambda name, content: [(name, b"no sound" * 50 if "_30000_" in name else content)]
-    )
+    rewrite_archive(archive, lambda name, content: [(name, b"no sound" * 50 if "_30000_" in name else content)])
     told = run(tmp_path, root=str(copy))
     assert len(told["utterances"]) == 50
 
@@ -295,7 +287,5 @@ def test_other_columns_can_be_variants_and_text_must_be_one(tmp_path):
 
 
 def test_held_out_hours_bound_the_held_out_speech(tmp_path):
-    held_out = [
-        u for u in run(tmp_path, held_out_hours=12 / 3600)["utterances"] if u["split"] == "validation"
-    ]
+    held_out = [u for u in run(tmp_path, held_out_hours=12 / 3600)["utterances"] if u["split"] == "validation"]
     assert 9 < sum(utterance["seconds"] for utterance in held_out) < 16

@@ -10,9 +10,7 @@ from kathrine_npsc.metadata import Sentence, mark_contiguous
 from kathrine_npsc.plan import FILTER_LOSS, Wishes, make_plan
 
 
-def day(
-    folder: str, name: str, count: int = 60, speaker: int | None = None, seconds: float = 10.0, text: str = ""
-):
+def day(folder: str, name: str, count: int = 60, speaker: int | None = None, seconds: float = 10.0, text: str = ""):
     """A day of `count` sentences of 10 s by four speakers in turn."""
     step = int(1000 * seconds)
     return {
@@ -59,9 +57,7 @@ def test_days_are_added_until_the_planned_hours_are_reached(hours):
 def test_the_seed_chooses_the_days_and_more_hours_keep_those_chosen():
     def days(seed: int, hours: float) -> list[str]:
         return [
-            name
-            for folder, name in make_plan(DAYS, Wishes(seed=seed, seconds=hours * 3600)).days
-            if folder == "train"
+            name for folder, name in make_plan(DAYS, Wishes(seed=seed, seconds=hours * 3600)).days if folder == "train"
         ]
 
     assert len({tuple(days(seed, 0.3)) for seed in range(8)}) > 3

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from kathrine_qwen3_tts import batches, layout, network, objective
 from kathrine_qwen3_tts.layout import Prompt
-from safetensors.torch import load_file
 
 GOLD = Path(__file__).resolve().parents[1] / "data" / "gold"
 CHECKPOINTS = ("tiny-0b6", "tiny-1b7")

@@ -173,13 +173,9 @@ def test_written_checkpoints_are_complete_and_bit_equal(tmp_path):
     base = GOLD / "tiny-1b7"
     out = write_checkpoint(tmp_path / "out", base, read_tensors(base))
     assert find_problems(out) == []
-    assert sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()) == sorted(
-        PUBLISHED
-    )
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()) == sorted(PUBLISHED)
     before, after = load_file(base / "model.safetensors"), load_file(out / "model.safetensors")
-    assert all(
-        torch.equal(before[name], after[name]) and after[name].dtype == torch.bfloat16 for name in before
-    )
+    assert all(torch.equal(before[name], after[name]) and after[name].dtype == torch.bfloat16 for name in before)
     assert read_config(out) == {**read_config(base), "transformers_version": LAYOUT_VERSION}
     assert (out / CODEC_WEIGHTS).read_bytes() == (base / CODEC_WEIGHTS).read_bytes()
     header = (out / "model.safetensors").read_bytes()[8:600]
@@ -237,9 +233,7 @@ def test_a_local_folder_resolves_after_a_check(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("offline", [True, None])
-@pytest.mark.parametrize(
-    "name", ["Qwen3-TTS-12Hz-0.6B-Base", "Qwen/Qwen3-TTS-12Hz-1.7B-Base", "someone/else"]
-)
+@pytest.mark.parametrize("name", ["Qwen3-TTS-12Hz-0.6B-Base", "Qwen/Qwen3-TTS-12Hz-1.7B-Base", "someone/else"])
 def test_without_network_one_sentence_and_the_remedy(tmp_path, name, offline):
     started = time.monotonic()
     with pytest.raises(KathrineError) as caught:

@@ -96,14 +96,10 @@ def test_a_custom_voice_checkpoint_has_speakers_and_no_speaker_encoder(tmp_path:
     from kathrine_qwen3_tts.checkpoint import read_tensors, write_checkpoint
 
     tensors = {n: v for n, v in read_tensors(GOLD / "tiny-1b7") if not n.startswith("speaker_encoder.")}
-    folder = write_checkpoint(
-        tmp_path / "custom", GOLD / "tiny-1b7", tensors, {"tts_model_type": "custom_voice"}
-    )
+    folder = write_checkpoint(tmp_path / "custom", GOLD / "tiny-1b7", tensors, {"tts_model_type": "custom_voice"})
     family = tiny_family(folder)
     facts = family.facts(workspace())
-    assert (
-        facts is not None and {"kari", "nils"} <= set(facts.speakers) and "speaker_encoder" not in facts.parts
-    )
+    assert facts is not None and {"kari", "nils"} <= set(facts.speakers) and "speaker_encoder" not in facts.parts
     assert family.open_speaker_encoder(workspace()) is None
     assert family.fingerprints(workspace()).speaker == ""
     assert len(family.load(workspace()).originals) == len(tensors)

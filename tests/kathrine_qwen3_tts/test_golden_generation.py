@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from golden_model import CHECKPOINTS, DEFECTS, as_tensor, gold, golden_prompt, largest, planted, recorded
-from kathrine_qwen3_tts import batches, generation, layout, objective
-from kathrine_qwen3_tts.generation import GREEDY
 
 from kathrine.errors import KathrineError
+from kathrine_qwen3_tts import batches, generation, layout, objective
+from kathrine_qwen3_tts.generation import GREEDY
 
 SEQUENCES = {"tiny-0b6": 34, "tiny-1b7": 39}
 CASES = [

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from golden_model import CHECKPOINTS, gold, golden_prompt
-from kathrine_qwen3_tts import generation
 
 from kathrine.types import Sampling
+from kathrine_qwen3_tts import generation
 
 CASES = [(name, index) for name in CHECKPOINTS for index in range(2)]
 
@@ -63,9 +63,7 @@ def test_a_run_that_always_draws_the_likeliest_code(name, index, monkeypatch):
     case = data.cases["sampling"][index]
     monkeypatch.setattr(generation, "draw", lambda probabilities, generators: probabilities.argmax(-1))
     prompt = golden_prompt(data, case, streamed=not case["non_streaming_mode"])
-    (result,) = generation.generate(
-        data.network, [prompt], settings(case["params"]), case["max_new_tokens"] - 1
-    )
+    (result,) = generation.generate(data.network, [prompt], settings(case["params"]), case["max_new_tokens"] - 1)
     assert np.array_equal(result.codes_TQ, data.traces[case["codes"]].numpy())
 
 
@@ -74,9 +72,7 @@ def test_seeds():
     prompts = [golden_prompt(data, case, streamed=True) for case in data.cases["sampling"]]
 
     def codes(chosen, seed):
-        return [
-            item.codes_TQ.tolist() for item in generation.generate(data.network, chosen, Sampling(), 6, seed)
-        ]
+        return [item.codes_TQ.tolist() for item in generation.generate(data.network, chosen, Sampling(), 6, seed)]
 
     both = codes(prompts, 7)
     assert both == codes(prompts, 7)
@@ -89,9 +85,7 @@ def test_talker_and_sub_talker_are_drawn_separately():
     data = gold("tiny-0b6")
     prompt = golden_prompt(data, data.cases["sampling"][0], streamed=True)
     half = dataclasses.replace(generation.GREEDY, greedy=False, temperature=8.0)
-    frames = {
-        generation.generate(data.network, [prompt], half, 1, seed)[0].codes_TQ.tobytes() for seed in range(9)
-    }
+    frames = {generation.generate(data.network, [prompt], half, 1, seed)[0].codes_TQ.tobytes() for seed in range(9)}
     assert len(frames) > 1
     greedy = {
         generation.generate(data.network, [prompt], generation.GREEDY, 1, seed)[0].codes_TQ.tobytes()
@@ -102,9 +96,7 @@ def test_talker_and_sub_talker_are_drawn_separately():
 
 def test_edges_of_the_distribution():
     scores = torch.tensor([[2.0, 1.0, 0.0, -torch.inf]])
-    assert generation.distribution(scores, 1.0, 0, 1.0)[0].tolist() == pytest.approx(
-        scores.softmax(-1)[0].tolist()
-    )
+    assert generation.distribution(scores, 1.0, 0, 1.0)[0].tolist() == pytest.approx(scores.softmax(-1)[0].tolist())
     assert generation.distribution(scores, 1.0, 1, 1.0)[0].tolist() == [1.0, 0.0, 0.0, 0.0]
     assert generation.distribution(scores, 1.0, 0, 0.0)[0].tolist() == [1.0, 0.0, 0.0, 0.0]
     assert (generation.distribution(scores, 1.0, 99, 1.0)[0] > 0).sum() == 3

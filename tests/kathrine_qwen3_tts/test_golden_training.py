@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from golden_model import CHECKPOINTS, fresh_network, gold, largest, planted, training_batch
+
 from kathrine_qwen3_tts import batches, objective
 
 BATCHES = [(name, index) for name in CHECKPOINTS for index in range(2)]
@@ -167,9 +168,7 @@ def test_autocast_computes_in_bf16_from_mixed_weights():
     network = fresh_network("tiny-0b6")
     for parameter in network.talker.model.layers.parameters():
         parameter.data = parameter.data.to(torch.bfloat16)
-    network.talker.model.text_embedding.weight.data = (
-        network.talker.model.text_embedding.weight.data.bfloat16()
-    )
+    network.talker.model.text_embedding.weight.data = network.talker.model.text_embedding.weight.data.bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert batches.embed(network, training_batch(data, case)).dtype == torch.bfloat16
         talker, sub = losses(network, training_batch(data, case))

@@ -8,11 +8,11 @@ import torch
 from golden_model import fresh_network, gold, largest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from kathrine.errors import KathrineError
 from kathrine_qwen3_tts import batches, generation, layout, objective
 from kathrine_qwen3_tts.layout import NONE, ControlIds, Prompt
 from kathrine_qwen3_tts.network import load_network
-
-from kathrine.errors import KathrineError
 
 CONTROL = ControlIds(
     text_pad=900,
@@ -33,9 +33,7 @@ VOICE = np.ones(4, np.float32)
 def table(rows: layout.Rows) -> list[tuple]:
     """(text, codec) with the codec part as an id, "voice", ("frame", n) or None."""
     out = []
-    for text, codec, frame, speaker in zip(
-        rows.text_T, rows.codec_T, rows.frame_T, rows.speaker_T, strict=True
-    ):
+    for text, codec, frame, speaker in zip(rows.text_T, rows.codec_T, rows.frame_T, rows.speaker_T, strict=True):
         part = None if codec == NONE else int(codec)
         part = ("frame", int(frame)) if frame != NONE else part
         part = "voice" if speaker else part

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from golden_model import CHECKPOINTS, DEFECTS, GOLD, fresh_network, gold, planted
-from kathrine_qwen3_tts import generation, selftest
-from kathrine_qwen3_tts.network import load_network
 from safetensors.torch import load_file
 
 from kathrine.types import Sampling
+from kathrine_qwen3_tts import generation, selftest
+from kathrine_qwen3_tts.network import load_network
 
 NAMES = (
     *("input_rows", "talker_teacher_forced", "sub_talker_teacher_forced"),
@@ -76,9 +76,7 @@ def test_passes_with_a_language_tag_of_its_own():
 
 def test_works_in_eval_mode_and_leaves_training_mode_on():
     network = fresh_network("tiny-0b6").train()
-    network.talker.model.layers[0].mlp = torch.nn.Sequential(
-        network.talker.model.layers[0].mlp, torch.nn.Dropout(0.5)
-    )
+    network.talker.model.layers[0].mlp = torch.nn.Sequential(network.talker.model.layers[0].mlp, torch.nn.Dropout(0.5))
     assert all(check.passed for check in selftest.self_test(network))
     assert network.training
     assert network.talker.model.layers[0].mlp[1].training
@@ -93,9 +91,7 @@ def test_speech_that_is_stuck_on_one_code_is_drawn_instead(monkeypatch):
         traces = original(network, prompts, sampling, max_frames, **options)
         if sampling == generation.GREEDY:
             same = [np.repeat(trace.codes_TQ[:1], len(trace.codes_TQ), 0) for trace in traces]
-            return [
-                dataclasses.replace(trace, codes_TQ=codes) for trace, codes in zip(traces, same, strict=True)
-            ]
+            return [dataclasses.replace(trace, codes_TQ=codes) for trace, codes in zip(traces, same, strict=True)]
         return traces
 
     monkeypatch.setattr(generation, "generate_traced", stuck)

@@ -98,12 +98,10 @@ def test_training_rows_and_generation_agree_for_every_form(model) -> None:
                 )
                 with torch.no_grad():
                     outputs = model.forward(model.collate([item]))
-                    sub = model.sub_talker_logits(outputs.hidden_MH, outputs.codes_MQ)
+                    sub = model.network.sub_talker_logits(outputs.hidden_MH, outputs.codes_MQ)
                 assert np.array_equal(sub.argmax(-1).numpy(), codes[:, 1:])
                 scores = outputs.logits_NV[:, : model.facts.codebook_size]
-                assert (
-                    np.mean(scores.argmax(-1).numpy() == codes[:, 0]) > 0.5
-                )  # the repetition penalty may differ
+                assert np.mean(scores.argmax(-1).numpy() == codes[:, 0]) > 0.5  # the repetition penalty may differ
 
 
 def test_bf16_computes_under_autocast_by_itself() -> None:

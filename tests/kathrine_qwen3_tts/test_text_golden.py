@@ -123,9 +123,7 @@ def test_the_fingerprint_follows_every_file(tmp_path):
     first = TextTokenizer(copy_tokenizer(tmp_path)).fingerprint()
     assert first == TextTokenizer(GOLD / "tiny-1b7").fingerprint()
     merges = tmp_path / "merges.txt"
-    merges.write_text(
-        "\n".join(merges.read_text(encoding="utf-8").splitlines()[:-1]) + "\n", encoding="utf-8"
-    )
+    merges.write_text("\n".join(merges.read_text(encoding="utf-8").splitlines()[:-1]) + "\n", encoding="utf-8")
     second = TextTokenizer(tmp_path).fingerprint()
     edit(tmp_path / "tokenizer_config.json", lambda t: t["added_tokens_decoder"]["610"].update(special=True))
     assert len({first, second, TextTokenizer(tmp_path).fingerprint()}) == 3

@@ -26,9 +26,7 @@ def batch(model):
     return model.collate(prompted(model))
 
 
-@pytest.mark.parametrize(
-    ("frames", "share", "count"), [(40, 0.25, 10), (41, 0.25, 11), (3, 0.01, 1), (1, 0.5, 1)]
-)
+@pytest.mark.parametrize(("frames", "share", "count"), [(40, 0.25, 10), (41, 0.25, 11), (3, 0.01, 1), (1, 0.5, 1)])
 def test_so_many_frames_are_drawn_without_replacement(frames: int, share: float, count: int) -> None:
     chosen = drawn_frames(frames, share, torch.Generator().manual_seed(3))
     numbers = list(range(frames)) if chosen is None else chosen.tolist()
@@ -53,7 +51,7 @@ def test_the_whole_sum_is_cross_entropy_over_all_pairs(model, batch) -> None:
     with torch.no_grad():
         outputs = model.forward(batch)
         term = loss().term(model, batch, outputs, torch.Generator())
-        logits = model.sub_talker_logits(outputs.hidden_MH, outputs.codes_MQ)
+        logits = model.network.sub_talker_logits(outputs.hidden_MH, outputs.codes_MQ)
         expected = F.cross_entropy(logits.flatten(0, 1), outputs.codes_MQ[:, 1:].flatten(), reduction="sum")
     assert float(term.total) == pytest.approx(float(expected), rel=1e-6)
     assert (term.covered, term.coverable) == (27, 27)

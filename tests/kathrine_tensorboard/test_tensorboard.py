@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
-from kathrine_tensorboard import TensorBoard
 
 from kathrine import Workspace
 from kathrine.progress import SilentProgress
 from kathrine.testing import prepared_toy_corpus, toy_recipe
 from kathrine.train.run import run
+from kathrine_tensorboard import TensorBoard
 
 
 def test_metrics_arrive(tmp_path: Path) -> None:

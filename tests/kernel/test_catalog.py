@@ -83,9 +83,7 @@ BROKEN = {
         "subclass of kathrine.Options",
     ),
     "reserved": (
-        SMALL.replace(
-            "    def plan", "    class Options(kathrine.Options):\n        use: str = ''\n    def plan"
-        ),
+        SMALL.replace("    def plan", "    class Options(kathrine.Options):\n        use: str = ''\n    def plan"),
         "the kernel owns the option names use",
     ),
     "source_option": (
@@ -126,9 +124,7 @@ def test_a_failed_plugin_leaves_no_hook_behind(tmp_path):
 
 def test_unknown_names_get_a_suggestion_and_a_list(tmp_path):
     catalog = toy_catalog(tmp_path)
-    with pytest.raises(
-        KathrineError, match=r"unknown strategy 'whol' \(did you mean 'whole'\?\); installed: whole"
-    ):
+    with pytest.raises(KathrineError, match=r"unknown strategy 'whol' \(did you mean 'whole'\?\); installed: whole"):
         catalog.component("strategy", "whol")
 
 
@@ -172,9 +168,7 @@ def test_two_plugins_of_one_name_are_both_refused(tmp_path, monkeypatch):
 
 
 def test_every_hook_is_either_a_kind_or_an_event_or_named_here():
-    named = (
-        {hook for _, _, hook in KINDS.values()} | set(EVENT_HOOKS) | {"kathrine_recipes", "kathrine_commands"}
-    )
+    named = {hook for _, _, hook in KINDS.values()} | set(EVENT_HOOKS) | {"kathrine_recipes", "kathrine_commands"}
     manager = hook_manager()
     assert named == {name for name in vars(manager.hook) if name.startswith("kathrine_")}
 
@@ -261,9 +255,7 @@ def test_every_event_reaches_every_watcher_with_what_it_asks_for():
     for name, arguments in EVENTS.items():
         getattr(manager.hook, name)(**{argument: f"{name} {argument}" for argument in arguments})
     for watcher in watchers:
-        assert watcher.seen == {
-            name: tuple(f"{name} {word}" for word in words) for name, words in EVENTS.items()
-        }
+        assert watcher.seen == {name: tuple(f"{name} {word}" for word in words) for name, words in EVENTS.items()}
 
 
 def test_the_run_manager_refuses_hooks_that_do_not_fit():

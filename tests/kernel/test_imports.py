@@ -124,9 +124,7 @@ def test_a_plugin_imports_the_kernel_and_never_a_sibling():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    "command", [["--help"], ["plugins"], ["check"], ["schema"], ["plugins", "show", "lora"]]
-)
+@pytest.mark.parametrize("command", [["--help"], ["plugins"], ["check"], ["schema"], ["plugins", "show", "lora"]])
 def test_commands_leave_heavy_modules_alone(command, tmp_path):
     arguments = [*command, str(ROOT / "recipes" / "baseline.toml")] if command == ["check"] else command
     program = (
@@ -154,8 +152,6 @@ def test_every_plugin_module_imports_without_heavy_modules(tmp_path):
         "print(json.dumps([names, [str(failure) for failure in catalog.failures], catalog.clashes(), heavy]))"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True)
     names, failures, clashes, heavy = json.loads(result.stdout)
     assert names and failures == [] and clashes == [] and heavy == []

@@ -11,10 +11,41 @@ from kathrine.recipe import load_recipe
 from kathrine.recipe.tomlwriter import toml_text
 
 KEYS = st.sampled_from(
-    "data train strategy whole toy_source model toy_model source name use enabled unset lr steps epochs batch "
-    "examples stages curriculum in_order lr_scale path files profile smoke trust_remote_code run seed variants "
-    "prepare min_seconds layers".split()
-    + ["x y"]
+    [
+        "data",
+        "train",
+        "strategy",
+        "whole",
+        "toy_source",
+        "model",
+        "toy_model",
+        "source",
+        "name",
+        "use",
+        "enabled",
+        "unset",
+        "lr",
+        "steps",
+        "epochs",
+        "batch",
+        "examples",
+        "stages",
+        "curriculum",
+        "in_order",
+        "lr_scale",
+        "path",
+        "files",
+        "profile",
+        "smoke",
+        "trust_remote_code",
+        "run",
+        "seed",
+        "variants",
+        "prepare",
+        "min_seconds",
+        "layers",
+        "x y",
+    ]
 )
 VALUES = st.recursive(
     st.one_of(
@@ -44,7 +75,7 @@ DOCUMENTS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=DOCUMENTS, profile=st.sampled_from([None, "smoke"]), value=VALUES)
 def test_any_document_loads_or_is_refused_with_places(tmp_path, document, profile, value):
     catalog = toy_catalog(tmp_path)

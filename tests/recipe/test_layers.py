@@ -174,9 +174,7 @@ def test_unset_takes_an_inherited_key_away(write, catalog):
 def test_paths_start_from_the_file_that_wrote_them(tmp_path, catalog, monkeypatch):
     for name in ("parents", "children", "cwd"):
         (tmp_path / name).mkdir()
-    base = BASE.replace(
-        "max_hours = 3.0", 'path = "clips"\nfiles = ["a", "/b"]\nroot = "owner/set"\nmax_hours = 3.0'
-    )
+    base = BASE.replace("max_hours = 3.0", 'path = "clips"\nfiles = ["a", "/b"]\nroot = "owner/set"\nmax_hours = 3.0')
     (tmp_path / "parents" / "base.toml").write_text(base)
     text = 'extends = "../parents/base.toml"\n[speak]\nreference_file = "me.wav"\n'
     (tmp_path / "children" / "child.toml").write_text(text)
@@ -227,9 +225,7 @@ def test_recipes_of_plugins_and_built_in_ones_go_by_name(tmp_path, monkeypatch):
     assert find_recipe("with_recipes:quick", tmp_path, catalog) == (recipes / "quick.toml").resolve()
     with pytest.raises(KathrineError, match=r"no recipe 'quik' \(did you mean 'quick'"):
         find_recipe("with_recipes:quik", tmp_path, catalog)
-    with pytest.raises(
-        KathrineError, match=r"no plugin 'with_recipe' is installed \(did you mean 'with_recipes'"
-    ):
+    with pytest.raises(KathrineError, match=r"no plugin 'with_recipe' is installed \(did you mean 'with_recipes'"):
         find_recipe("with_recipe:quick", tmp_path, catalog)
     assert find_recipe("kathrine:base", tmp_path, catalog) == builtin_folder() / "base.toml"
     assert {"base", "baseline", "curriculum"} <= set(recipe_names([builtin_folder()]))
@@ -263,7 +259,5 @@ def test_unknown_profiles_and_unknown_tables_in_unused_profiles(write, catalog):
         RecipeError, match=r"base.toml:19: profile.big: unknown table 'trian' in a profile \(did you mean"
     ):
         load_recipe(folder / "base.toml", catalog=catalog)
-    with pytest.raises(
-        RecipeError, match=r"no profile 'smok' \(did you mean 'smoke'\?\); profiles: big, smoke"
-    ):
+    with pytest.raises(RecipeError, match=r"no profile 'smok' \(did you mean 'smoke'\?\); profiles: big, smoke"):
         load_recipe(folder / "base.toml", "smok", catalog=catalog)

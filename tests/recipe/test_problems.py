@@ -207,10 +207,7 @@ def test_each_mistake_has_its_place_and_its_remedy(case, problems):
 
 def test_an_empty_recipe_is_told_what_it_needs(problems):
     found = problems("")
-    assert any(
-        "a recipe needs a model: add [model.NAME] (installed: other_model, toy_model)" in line
-        for line in found
-    )
+    assert any("a recipe needs a model: add [model.NAME] (installed: other_model, toy_model)" in line for line in found)
     assert any("nothing would be trained" in line for line in found)
     assert any('a recipe needs data: add [[data]] with source = "NAME"' in line for line in found)
     assert any("train: how long? Set epochs or steps, or name a curriculum" in line for line in found)
@@ -232,18 +229,14 @@ def test_top_level_keys_are_refused(problems):
 def test_failed_plugins_are_named_once_when_something_is_missing(problems, catalog):
     catalog.add(object(), "broken", "some-distribution", "0.1")
     found = problems(GOOD + "[strategy.a]\nlr = 1\n[strategy.b]\nlr = 1\n")
-    assert (
-        len([line for line in found if "plugin 'broken' of some-distribution 0.1 failed to load" in line])
-        == 1
-    )
+    assert len([line for line in found if "plugin 'broken' of some-distribution 0.1 failed to load" in line]) == 1
     assert found[-1].startswith("plugin 'broken'")
     assert len(found) == 3
 
 
 def test_claims_are_checked_where_the_configuration_is_at_hand(problems, tmp_path):
     text = (
-        GOOD
-        + '[strategy.again]\nuse = "whole"\nlr = 1\n[strategy.nobody]\nuse = "whole"\nlr = 1\nparts = ["tail"]\n'
+        GOOD + '[strategy.again]\nuse = "whole"\nlr = 1\n[strategy.nobody]\nuse = "whole"\nlr = 1\nparts = ["tail"]\n'
     )
     found = problems(text, workspace=Workspace(tmp_path / "workspace"))
     assert found == [

@@ -51,9 +51,7 @@ def test_the_plan_counts_what_trains(load, tmp_path):
     assert (whole.parameters, whole.tensors, whole.parts, whole.lr) == (64, 2, {"talker": 64}, 1e-3)
     assert (top.strategy, top.component, top.parts, top.weight_decay) == ("top", "whole", {"head": 128}, 0.1)
     assert (plan.model_parameters, plan.trained_parameters) == (192, 192)
-    assert plan.optimizer_bytes == 192 * (4 + 4 + 8) + 192 * 4, (
-        "weights, gradients, two moments, and the average"
-    )
+    assert plan.optimizer_bytes == 192 * (4 + 4 + 8) + 192 * 4, "weights, gradients, two moments, and the average"
     (stage,) = plan.stages
     assert stage.steps == 5 and stage.shares == {"toy_source": 0.75, "other_source": 0.25}
     assert any("unknown until" in note for note in plan.notes)

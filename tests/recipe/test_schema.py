@@ -33,9 +33,7 @@ def test_every_reference_resolves(schema):
     for reference in found:
         assert reference.removeprefix("#/$defs/") in schema["$defs"], reference
     installed = recipe_schema(Catalog.load())
-    assert all(
-        reference.removeprefix("#/$defs/") in installed["$defs"] for reference in references(installed)
-    )
+    assert all(reference.removeprefix("#/$defs/") in installed["$defs"] for reference in references(installed))
 
 
 def test_it_knows_every_table_and_option_with_its_description(schema):

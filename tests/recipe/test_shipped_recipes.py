@@ -21,9 +21,7 @@ def profiles(path: Path) -> list[str | None]:
 CASES = [(path, profile) for path in RECIPES for profile in profiles(path)]
 
 
-@pytest.mark.parametrize(
-    ("path", "profile"), CASES, ids=[f"{path.stem}-{profile}" for path, profile in CASES]
-)
+@pytest.mark.parametrize(("path", "profile"), CASES, ids=[f"{path.stem}-{profile}" for path, profile in CASES])
 def test_a_shipped_recipe_is_valid_and_repeats_itself(path, profile, tmp_path):
     workspace = Workspace(tmp_path / "workspace")
     recipe = load_recipe(path, profile, workspace=workspace)

@@ -40,9 +40,7 @@ def test_every_key_has_a_line_that_holds_it(document):
 def _paths(value, path=()):
     if path:
         yield path
-    entries = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, entry in entries:
         yield from _paths(entry, (*path, key))
 

@@ -87,9 +87,7 @@ class Hub:
         handler = type("Handler", (HubHandler,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
-        self.thread = threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def __enter__(self) -> Hub:
         self.thread.start()
@@ -148,10 +146,7 @@ class Hub:
         return [
             entry.file
             for entry in self.log
-            if entry.method == "GET"
-            and entry.file
-            and entry.status in (200, 206)
-            and entry.file.endswith(suffix)
+            if entry.method == "GET" and entry.file and entry.status in (200, 206) and entry.file.endswith(suffix)
         ]
 
     def environment(self, home: Path, **more: str) -> dict[str, str]:

@@ -24,9 +24,7 @@ class HubHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Nothing on the console: the log is in memory."""
 
-    def send(
-        self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None, cut: int = -1
-    ) -> None:
+    def send(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None, cut: int = -1) -> None:
         """Answer, with the true length in the header; `cut` sends fewer bytes and hangs up."""
         self.hub.note(self.command, unquote(self.path), status, self.file, self.headers.get("Range", ""))
         self.send_response(status)

@@ -95,9 +95,7 @@ def one(job: dict) -> None:
     made = recipe(Path(job["folder"]))
     if job["kill"]:
         made = recipe_with_tracker(made, Killer(*job["kill"]))
-    outcome = run(
-        made, Workspace(Path(job["folder"]).parent / "ws"), SilentProgress(), job["resume"], corpus()
-    )
+    outcome = run(made, Workspace(Path(job["folder"]).parent / "ws"), SilentProgress(), job["resume"], corpus())
     assert outcome.status == "finished", outcome
 
 

@@ -17,9 +17,7 @@ from kathrine.testing import prepared_toy_corpus
 def spread(folder: Path, processes: int) -> None:
     folder.mkdir()
     script = Path(__file__).with_name("spread_run.py")
-    launcher = (
-        ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"] if processes > 1 else []
-    )
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"] if processes > 1 else []
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, *launcher, str(script), str(folder), str(processes)],
@@ -58,9 +56,7 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
     assert empty, "no process was ever without items: the test does not test that"
 
     # each utterance exactly once an epoch, in both stages
-    rows = [
-        row for row in prepared_toy_corpus({"one": 17, "two": 11}, held_out=5).rows if row.split == "train"
-    ]
+    rows = [row for row in prepared_toy_corpus({"one": 17, "two": 11}, held_out=5).rows if row.split == "train"]
     first_stage = {(0, epoch, row.key) for epoch in range(4) for row in rows if row.entry == "one"}
     second_stage = {(1, epoch, row.key) for epoch in range(3) for row in rows}
     assert set(used) == first_stage | second_stage

@@ -1,0 +1,87 @@
+"""`kathrine prepare` as a user types it: a manifest, the embedded tiny model, its real codec and speaker
+encoder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+from corpus_fakes import speech
+
+from kathrine.cli.prepare import command
+from kathrine.corpus.prepared import PreparedCorpus
+
+RECIPE = """
+[model.qwen3_tts]
+checkpoint = "kathrine:tiny"
+[language.norwegian]
+[[data]]
+source = "manifest"
+path = "clips.jsonl"
+language = "norwegian"
+licence = "CC0-1.0"
+[prepare]
+device = "cpu"
+min_letters_per_second = 1.0
+[train]
+epochs = 1.0
+[strategy.lora]
+lr = 1e-4
+"""
+
+
+def write_corpus(folder: Path) -> Path:
+    rows = []
+    for number in range(6):
+        path = folder / f"clip{number}.flac"
+        soundfile.write(path, speech(1.9 + 0.13 * (number * 5 % 6), number, 24000), 24000)
+        row = {
+            "audio": path.name,
+            "text": f"det var en gang <ee> nummer {'ja ' * number}",
+            "speaker": f"s{number % 2}",
+        }
+        rows.append(json.dumps(row))
+    (folder / "clips.jsonl").write_text("\n".join([*rows, '{"audio": "absent.wav", "text": "borte"}']))
+    (folder / "recipe.toml").write_text(RECIPE)
+    return folder / "recipe.toml"
+
+
+def corpus_of(recipe: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> PreparedCorpus:
+    monkeypatch.setenv("KATHRINE_WORKSPACE", str(workspace))
+    done = CliRunner().invoke(command, [str(recipe), "--json", *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["entries"]["manifest"]["rejected"] == {"missing file": 1}
+    assert told["entries"]["manifest"]["licence"] == ["CC0-1.0"]
+    corpus = PreparedCorpus.open(told["folder"])
+    assert corpus.fingerprint == told["fingerprint"]
+    return corpus
+
+
+@pytest.mark.slow
+def test_real_codes_do_not_depend_on_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write_corpus(tmp_path)
+    together = corpus_of(recipe, tmp_path / "a", monkeypatch)
+    alone = corpus_of(recipe, tmp_path / "b", monkeypatch, "--set", "prepare.batch=1")
+    assert len(together.rows) == 6 and together.rows == alone.rows
+    for row in together.rows:
+        one, other = together.example(row.key), alone.example(row.key)
+        assert one.codes_FQ.shape == (row.frames, 16) and row.frames == -(-round(row.seconds * 24000) // 1920)
+        np.testing.assert_array_equal(one.codes_FQ, other.codes_FQ)
+        assert one.speaker_embedding_H is not None and other.speaker_embedding_H is not None
+        np.testing.assert_array_equal(one.speaker_embedding_H, other.speaker_embedding_H)
+        assert one.spoken["text"].startswith("Det var en gang nummer") and one.spoken["text"].endswith(".")
+        assert len(one.text_ids["text"]) == row.text_tokens["text"] > 3
+
+
+def test_a_table_for_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write_corpus(tmp_path)
+    monkeypatch.setenv("KATHRINE_WORKSPACE", str(tmp_path / "ws"))
+    done = CliRunner().invoke(command, [str(recipe)], catch_exceptions=False, env={"COLUMNS": "120"})
+    assert done.exit_code == 0
+    assert "Prepared corpus" in done.stdout and "the recording does not exist" in done.stdout
+    assert "prepared corpus: " in done.stdout and "manifest: kept 6 of 7 utterances" in done.stderr
