@@ -6,7 +6,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 TESTS = Path(__file__).resolve().parent
 for folder in (TESTS, TESTS.parent / "plugins", TESTS.parent):
@@ -37,3 +40,13 @@ def pytest_configure() -> None:
         import torch
 
         torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def weights_are_still_initialised() -> Iterator[None]:
+    """Fails a test that leaves torch's initialisation switched off: every model after it would start from garbage."""
+    yield
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        left = torch.nn.init.kaiming_uniform_.__module__
+        assert left == "torch.nn.init", f"initialisation is switched off by {left}"

@@ -42,6 +42,11 @@ class ResolvedCheckpoint:
     revision: str
 
 
+def hub_id(checkpoint: str) -> str:
+    """A released name without its owner, such as Qwen3-TTS-12Hz-0.6B-Base, as a Hub id; others as they are."""
+    return f"{HUB_OWNER}/{checkpoint}" if "/" not in checkpoint and known_config(checkpoint) else checkpoint
+
+
 def resolve(
     checkpoint: str, workspace: Path, revision: str | None = None, offline: bool | None = None
 ) -> ResolvedCheckpoint:
@@ -66,8 +71,7 @@ def resolve(
     if checkpoint and folder.is_dir():
         verify(folder, marks=Path(workspace) / "verified")
         return ResolvedCheckpoint(folder.resolve(), checkpoint, "local")
-    if known_config(checkpoint) is not None and "/" not in checkpoint:
-        checkpoint = f"{HUB_OWNER}/{checkpoint}"
+    checkpoint = hub_id(checkpoint)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", checkpoint) or checkpoint.startswith("."):
         raise KathrineError(
             f"checkpoint {checkpoint!r} is neither a folder nor a Hub id",

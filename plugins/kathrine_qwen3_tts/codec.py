@@ -187,10 +187,11 @@ def load_codec(
         KathrineError: files missing, or weights that do not fit the configuration.
     """
     from safetensors import SafetensorError, safe_open
-    from transformers.initialization import no_init_weights
+
+    from kathrine_qwen3_tts.building import weights_unset
 
     config = codec_config(folder)
-    with no_init_weights():
+    with weights_unset():
         codec = Codec(config, encoder=encoder, decoder=decoder, window=window)
     wanted = tuple(name for name, half in (("encoder.", encoder), ("decoder.", decoder)) if half)
     path = codec_folder(folder) / "model.safetensors"

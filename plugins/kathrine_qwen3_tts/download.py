@@ -88,7 +88,7 @@ def _download(checkpoint: str, cache: Path, revision: str | None, why_not: str) 
                 f"fetching {checkpoint} from the Hub failed ({_first_line(error)})",
                 "try again; it goes on where it was",
             ) from error
-        cached = _cached_snapshot(checkpoint, cache, revision)
+        cached = cached_snapshot(checkpoint, cache, revision)
         if cached is None:
             raise KathrineError(
                 f"{checkpoint} is not cached, and the Hub can not be reached ({why_not})", REMEDY
@@ -97,7 +97,7 @@ def _download(checkpoint: str, cache: Path, revision: str | None, why_not: str) 
     return Path(folder)
 
 
-def _cached_snapshot(checkpoint: str, cache: Path, revision: str | None) -> Path | None:
+def cached_snapshot(checkpoint: str, cache: Path, revision: str | None) -> Path | None:
     """An incomplete snapshot, so that its missing files can be named."""
     home = cache / f"models--{checkpoint.replace('/', '--')}"
     reference = home / "refs" / (revision or "main")

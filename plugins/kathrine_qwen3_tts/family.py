@@ -138,8 +138,8 @@ class Qwen3TtsFamily(ModelFamily):
         return config, codec
 
     def _folder_at_hand(self, workspace: Workspace) -> Path | None:
-        from kathrine_qwen3_tts.checkpoint import TINY
-        from kathrine_qwen3_tts.download import _cached_snapshot
+        from kathrine_qwen3_tts.checkpoint import TINY, hub_id
+        from kathrine_qwen3_tts.download import cached_snapshot
 
         checkpoint = self.options.checkpoint
         if checkpoint == TINY:
@@ -149,7 +149,7 @@ class Qwen3TtsFamily(ModelFamily):
         folder = Path(checkpoint).expanduser()
         if folder.is_dir():
             return folder
-        cached = _cached_snapshot(checkpoint, workspace.root / "hub", self.options.revision or None)
+        cached = cached_snapshot(hub_id(checkpoint), workspace.root / "hub", self.options.revision or None)
         complete = cached is not None and (cached / "config.json").is_file() and codec_folder(cached).is_dir()
         return cached if complete else None
 
@@ -178,6 +178,12 @@ class Qwen3TtsFamily(ModelFamily):
                 options.checkpoint, workspace.root, options.revision or None, offline or None
             )
         return self._resolved[workspace.root]
+
+    def at_hand(self, workspace: Workspace) -> bool:
+        from kathrine_qwen3_tts.checkpoint import TINY
+
+        folder = self._folder_at_hand(workspace)
+        return self.options.checkpoint == TINY or (folder is not None and any(folder.glob("*.safetensors")))
 
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
         known = workspace.root in self._resolved

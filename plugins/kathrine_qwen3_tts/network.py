@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import Qwen3Config, Qwen3Model
-from transformers.initialization import no_init_weights
 
 from kathrine.errors import KathrineError
+from kathrine_qwen3_tts.building import weights_unset
 
 
 def body_config(config: Mapping[str, Any]) -> Qwen3Config:
@@ -126,7 +126,7 @@ class TtsNetwork(nn.Module):
         super().__init__()
         self.config = dict(config)
         talker = config["talker_config"]
-        with no_init_weights():
+        with weights_unset():
             self.talker = Talker(talker)
             if config.get("tts_model_type", "base") == "base":
                 from kathrine_qwen3_tts.speaker import SpeakerEncoder

@@ -103,13 +103,19 @@ def _below(name: str, measured: float, limit: float, explanation: str) -> SelfCh
 
 
 def _gap(name: str, right: Tensor, wrong: Tensor, explanation: str) -> SelfCheck:
-    """The wrong alignment's mean loss minus the right one's, on the targets that tell the two apart."""
+    """The wrong alignment's mean loss minus the right one's, on the targets that tell the two apart.
+
+    A model that was trained for a while may be unsure of everything; for it one nat would stop a correct run. So the
+    limit is one nat or three standard errors of the difference, whichever is smaller. A wrong alignment is below zero.
+    """
     if not len(right):
         unknown = "no target differs from its neighbour, so the codes can not tell the alignments apart"
         return SelfCheck(name, False, 0.0, NATS, unknown)
-    gap = float(wrong.mean() - right.mean())
+    difference = (wrong - right).double()
+    gap = float(difference.mean())
+    limit = min(NATS, 3 * float(difference.std() / len(difference) ** 0.5)) if len(difference) > 1 else NATS
     explanation = f"{explanation} ({float(right.mean()):.2f} against {float(wrong.mean()):.2f} nats)"
-    return SelfCheck(name, gap > NATS, gap, NATS, explanation)
+    return SelfCheck(name, gap > limit, gap, limit, explanation)
 
 
 @torch.no_grad()

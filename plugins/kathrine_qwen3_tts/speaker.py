@@ -118,7 +118,7 @@ def load_speaker_encoder(folder: Path | str, device: torch.device | str = "cpu")
     Raises:
         KathrineError: the checkpoint has none (custom_voice, voice_design).
     """
-    from transformers.initialization import no_init_weights
+    from kathrine_qwen3_tts.building import weights_unset
 
     config = read_config(folder)
     if not has_speaker_encoder(config):
@@ -126,7 +126,7 @@ def load_speaker_encoder(folder: Path | str, device: torch.device | str = "cpu")
             f"{folder} is a {config['tts_model_type']} checkpoint, which has no speaker encoder",
             "use a Base checkpoint to read voices from recordings",
         )
-    with no_init_weights():
+    with weights_unset():
         encoder = SpeakerEncoder(config)
     state = {name.removeprefix(PREFIX): value.float() for name, value in read_tensors(folder, prefix=PREFIX)}
     encoder.load_state_dict(state, strict=True)

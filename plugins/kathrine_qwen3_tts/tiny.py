@@ -157,11 +157,11 @@ def _speaker_tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
 def codec_weights(config: dict[str, Any]) -> dict[str, torch.Tensor]:
     """Every tensor of speech_tokenizer/model.safetensors, fp32 as in published files."""
     import torch
-    from transformers.initialization import no_init_weights
 
+    from kathrine_qwen3_tts.building import weights_unset
     from kathrine_qwen3_tts.codec import Codec
 
-    with no_init_weights():
+    with weights_unset():
         shapes = {name: tuple(value.shape) for name, value in Codec(config).state_dict().items()}
     state = {name: _codec_tensor(name, shape) for name, shape in shapes.items()}
     _draw_codebooks(state, json.loads((DATA / "latents.json").read_text(encoding="utf-8")))
