@@ -111,9 +111,9 @@ def _gap(name: str, right: Tensor, wrong: Tensor, explanation: str) -> SelfCheck
     if not len(right):
         unknown = "no target differs from its neighbour, so the codes can not tell the alignments apart"
         return SelfCheck(name, False, 0.0, NATS, unknown)
-    difference = (wrong - right).double()
-    gap = float(difference.mean())
-    limit = min(NATS, 3 * float(difference.std() / len(difference) ** 0.5)) if len(difference) > 1 else NATS
+    gap = float(wrong.mean() - right.mean())
+    error = sum(float(side.double().var(correction=0)) / max(1, len(side) - 1) for side in (right, wrong)) ** 0.5
+    limit = min(NATS, 3 * error) if len(right) > 1 else NATS
     explanation = f"{explanation} ({float(right.mean()):.2f} against {float(wrong.mean()):.2f} nats)"
     return SelfCheck(name, gap > limit, gap, limit, explanation)
 
