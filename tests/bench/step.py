@@ -103,14 +103,19 @@ def utterances(count: int) -> list[PromptedExample]:
     return items
 
 
-def batches_of(model: Qwen3TtsModel, items: Sequence[PromptedExample], size: int) -> tuple[list[CollatedRows], float]:
-    """Length-bucketed batches and their padding share."""
+def batches_of(
+    model: Qwen3TtsModel, items: Sequence[PromptedExample], size: int, wanted: int = 8
+) -> tuple[list[CollatedRows], float]:
+    """Length-bucketed batches, some of them spread over all lengths (the mix of an epoch in a fraction of its time),
+    and the padding share of all."""
     by_key = {item.example.id: item for item in items}
     draws = [Draw(item.example.id, 0, 0) for item in items]
     packed = pack(draws, [model.rows(item) for item in items], BatchTable(examples=size), 0)
     chosen = [[by_key[draw.key] for draw in batch] for batch in packed]
     padding = padding_share([[model.rows(item) for item in batch] for batch in chosen])
-    return [model.collate(batch) for batch in chosen], padding
+    chosen.sort(key=lambda batch: max(model.rows(item) for item in batch))
+    every = max(1, len(chosen) // wanted)
+    return [model.collate(batch) for batch in chosen[every // 2 :: every][:wanted]], padding
 
 
 def strategies(kind: str, parts: Sequence[str]) -> list[Strategy]:
@@ -214,8 +219,6 @@ def main() -> None:
     some = next(iter(subjects.values())).model
     count = sum(tensor.numel() for tensor in some.originals.values())
     batches, padding = batches_of(some, utterances(arguments.utterances), arguments.batch)
-    # eight batches spread over all lengths: the mix of an epoch in a fraction of its time
-    batches = sorted(batches, key=lambda batch: batch.padded_rows)[:: max(1, len(batches) // 8)][:8]
     work = {name: subject.gigaflop_per_second_of_audio(batches[4]) for name, subject in subjects.items()}
     rates: dict[str, list[float]] = {name: [] for name in subjects}
     shares: dict[str, list[float]] = {name: [] for name in subjects}
