@@ -1,0 +1,83 @@
+"""The kinds `source` and `language`: where utterances come from, and how they are spoken. Imports no torch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kathrine.components.base import Component, Progress
+from kathrine.types import Utterance
+from kathrine.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What a source may use: its folder in the workspace, the wishes of its data entry, and progress.
+
+    max_hours, speaker_cap_minutes: None for no limit; the kernel enforces both on accepted audio, a source uses
+    them to fetch no more than it must. speakers: names to keep (empty: all), matched as a case-insensitive part.
+    offline: nothing may be fetched.
+    """
+
+    folder: Path
+    workspace: Workspace
+    progress: Progress
+    seed: int
+    max_hours: float | None = None
+    speaker_cap_minutes: float | None = None
+    speakers: tuple[str, ...] = ()
+    min_seconds: float = 0.0
+    max_seconds: float = float("inf")
+    offline: bool = False
+
+
+class Source(Component):
+    """A corpus. `[[data]]` with `source = "NAME"` in a recipe; options stand in the same table."""
+
+    kind = "source"
+
+    @abstractmethod
+    def prepare(self, context: SourceContext) -> None:
+        """Fetch what is needed. Twice is harmless: what is complete is not fetched again."""
+
+    @abstractmethod
+    def utterances(self, context: SourceContext) -> Iterable[Utterance]:
+        """The utterances, after `prepare`, in an order that is the same every time.
+
+        A row that can not be used is yielded all the same where the kernel's gates can name the reason, so that
+        it is counted; what only the source can see (a broken archive member) is said through `context.progress`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenText:
+    """Normalised text, or the reason why there is none. rules: names of the rules that changed something."""
+
+    text: str
+    rules: tuple[str, ...] = ()
+    rejected: str = ""
+
+
+class Language(Component):
+    """A language: `[language.NAME]`, at most one in a recipe."""
+
+    kind = "language"
+
+    @abstractmethod
+    def normalise(self, text: str, variant: str = "text") -> SpokenText:
+        """Written text to the words that are spoken. The same input gives the same output; applying it twice
+        changes nothing more."""
+
+    @abstractmethod
+    def rules_version(self) -> str:
+        """Changes exactly when `normalise` may answer differently: part of the text cache key."""
+
+    @abstractmethod
+    def test_sentences(self) -> tuple[str, ...]:
+        """Sentences to listen to, hardest sounds first."""
+
+    def tag(self) -> str:
+        """Name of the language for a language tag."""
+        return self.name

@@ -1,0 +1,76 @@
+"""The kinds `metric`, `tracker` and `exporter`: what watches a run and what is made of it. Imports no torch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kathrine.components.base import Component, Progress
+from kathrine.components.model import ModelFamily, SpeechModel
+from kathrine.components.training import Strategy
+from kathrine.types import Claim, ExportResult
+from kathrine.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+class Metric(Component):
+    """A score of synthesised speech. `[evaluate.NAME]` in a recipe."""
+
+    kind = "metric"
+
+    def available(self) -> str:
+        """Empty, or why it can not run here: it is then reported as `skipped: reason`, never as a number."""
+        return ""
+
+    @abstractmethod
+    def score(self, wave: np.ndarray, sample_rate: int, text: str, reference: np.ndarray | None) -> dict[str, float]:
+        """Named numbers for one utterance. wave: float32 [samples] in [-1, 1]."""
+
+
+class Tracker(Component):
+    """Watches a run by implementing event hooks of `hookspecs` (with `@kathrine.hookimpl`). `[track.NAME]`."""
+
+    kind = "tracker"
+
+
+@dataclass(slots=True, eq=False)
+class FinishedRun:
+    """What an exporter may use.
+
+    folder: the run's. recipe: the resolved document. model: with strategies applied and the weights that are to
+    be exported in place (`weights_from` says which). trainable: these weights by checkpoint name, float32 on the
+    CPU. validation_loss: teacher-forced talker loss of a model on a fixed held-out batch, for self-checks; works
+    for any model of the same family. data: one line of facts per data entry (hours, licence).
+    """
+
+    folder: Path
+    recipe: Mapping[str, Any]
+    workspace: Workspace
+    family: ModelFamily
+    model: SpeechModel
+    strategies: Sequence[Strategy]
+    claims: Sequence[Claim]
+    trainable: Mapping[str, torch.Tensor]
+    weights_from: str
+    step: int
+    validation_loss: Callable[[SpeechModel], float]
+    language: str = ""
+    data: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+
+class Exporter(Component):
+    """A finished run to something that others can load. `[export.NAME]` in a recipe."""
+
+    kind = "exporter"
+    folds: ClassVar[bool] = False
+    """Whether every strategy has to be foldable: `check` then refuses one that says why it is not."""
+
+    @abstractmethod
+    def export(self, run: FinishedRun, folder: Path, progress: Progress) -> ExportResult:
+        """Write into `folder` (fresh, the exporter's own) and reload what was written as a self-check."""

@@ -1,0 +1,217 @@
+"""The kind `model`: a family of architectures, and what it loads. Imports no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from kathrine.components.base import Component, Progress
+from kathrine.types import (
+    Fingerprints,
+    Generated,
+    ModelFacts,
+    ParameterSpec,
+    PromptedExample,
+    Sampling,
+    SelfCheck,
+    SpeechRequest,
+    TalkerOutputs,
+)
+from kathrine.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+class Collated(Protocol):
+    """A batch as tensors, opaque to the kernel but for its sizes.
+
+    items: what the batch was made of. rows: input rows that mean something; padded_rows: those of the padded
+    rectangle. targets: rows with a talker target (frames and ends of speech); target_frames: frames with codes as
+    target.
+    """
+
+    @property
+    def items(self) -> int: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def padded_rows(self) -> int: ...
+
+    @property
+    def targets(self) -> int: ...
+
+    @property
+    def target_frames(self) -> int: ...
+
+    def to(self, device: torch.device) -> Collated: ...
+
+
+class Codec(Protocol):
+    """Speech tokenizer. Waves: float32 [samples], mono, at the family's sample rate, in [-1, 1]."""
+
+    def encode(self, waves: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Codes int16 [F, Q] of each wave; the result does not depend on what else is in the list."""
+
+    def decode(
+        self, codes: Sequence[np.ndarray], progress: Callable[[int, int], None] | None = None
+    ) -> list[np.ndarray]:
+        """Waves of codes [T, Q]. progress is called with (chunks done, chunks in all)."""
+
+
+class SpeechModel(ABC):
+    """A loaded model. All trained computation goes through `forward`.
+
+    facts: see ModelFacts. network: everything that has weights. specs: all parameters as the family knows them.
+    originals: the parameter objects by official name, taken before any strategy touched the network; they stay
+    valid when layers are wrapped and renamed.
+    """
+
+    facts: ModelFacts
+    network: torch.nn.Module
+    specs: tuple[ParameterSpec, ...]
+    originals: dict[str, torch.nn.Parameter]
+
+    @abstractmethod
+    def rows(self, item: PromptedExample) -> int:
+        """Input rows that this item takes: what batches are sorted and filled by."""
+
+    @abstractmethod
+    def collate(self, items: Sequence[PromptedExample]) -> Collated:
+        """One batch on the CPU, right-padded with finite zeros."""
+
+    @abstractmethod
+    def forward(self, batch: Collated) -> TalkerOutputs:
+        """One teacher-forced pass, outputs aligned with their targets."""
+
+    def sub_talker_losses(self, hidden_MH: torch.Tensor, codes_MQ: torch.Tensor) -> torch.Tensor:
+        """Cross entropy, float32 [M, Q-1] in nats, of codebooks 1.. of each frame, teacher-forced.
+
+        Given: the hidden states and codes of `forward`, or the same selection of frames from both. Which head
+        belongs to which codebook is known to the family alone, as all alignment is.
+        Raises: KathrineError for a family without a sub-talker.
+        """
+        from kathrine.errors import KathrineError
+
+        raise KathrineError(f"{self.facts.family} has no sub-talker", "leave loss.sub_talker out of the recipe")
+
+    @abstractmethod
+    def generate(
+        self,
+        requests: Sequence[SpeechRequest],
+        sampling: Sampling,
+        max_frames: int,
+        seed: int = 0,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Generated]:
+        """Synthesise codes. max_frames is a hard budget for each request; progress gets the frames made so far."""
+
+    def language_id(self, language: str) -> int | None:
+        """Row of the language's tag in the table `language_table()`, or None where the model has no such tag."""
+        return None
+
+    def language_table(self) -> str:
+        """Official name of the table that holds language tags. Raises KathrineError where there is none."""
+        from kathrine.errors import KathrineError
+
+        raise KathrineError(f"{self.facts.family} has no language tags", "leave strategy.language_tag out")
+
+    def add_language(self, language: str, row: int, start_H: torch.Tensor) -> torch.nn.Parameter:
+        """Give the model a tag of its own for `language`: a new float32 vector put in by the prompt layout.
+
+        Given: row, its id, at which an export writes it; start_H, its first value. Returns the parameter.
+        Raises: KathrineError where the family has no tags or the row is taken.
+        """
+        from kathrine.errors import KathrineError
+
+        raise KathrineError(f"{self.facts.family} has no language tags", "leave strategy.language_tag out")
+
+    def mute_language(self, language: str) -> AbstractContextManager[None]:
+        """Within it prompts that name `language` are built as auto: what the model did before it had the tag.
+
+        Raises: KathrineError where the model has no such tag.
+        """
+        from kathrine.errors import KathrineError
+
+        raise KathrineError(f"{self.facts.family} has no language tags", "leave strategy.language_tag out")
+
+    def gradient_checkpointing(self, on: bool) -> None:  # noqa: B027  a family without it need not say so
+        """Trade time for memory: recompute layers in the backward pass (non-reentrant)."""
+
+    def self_test(self) -> list[SelfCheck]:
+        """Prove the alignment on codes that the model generates itself. Empty where a family has no such test."""
+        return []
+
+
+class ModelFamily(Component):
+    """One architecture: everything that is known about it lives here. `[model.NAME]` in a recipe.
+
+    Options must have `checkpoint` (a folder, a Hub id, or a name that the family embeds) and `revision`.
+    """
+
+    kind = "model"
+
+    @abstractmethod
+    def facts(self, workspace: Workspace) -> ModelFacts | None:
+        """From the configuration alone, without weights, network or torch; None where it is not at hand."""
+
+    @abstractmethod
+    def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:
+        """Every parameter, in pure Python, equal to the real model's; None where the config is not at hand."""
+
+    def at_hand(self, workspace: Workspace) -> bool:
+        """Whether `fetch` would have nothing to download."""
+        return True
+
+    @abstractmethod
+    def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
+        """Bring the checkpoint here and check every file before any work; twice is harmless.
+
+        Raises: KathrineError naming the file that is missing or broken, or, where it can not be downloaded
+        (offline: may not be), one sentence and the remedy.
+        """
+
+    @abstractmethod
+    def fingerprints(self, workspace: Workspace) -> Fingerprints:
+        """Keys of the three caches; needs the fetched files, not the loaded model."""
+
+    @abstractmethod
+    def open_codec(self, workspace: Workspace, device: str = "cpu", decode_only: bool = False) -> Codec:
+        """The speech tokenizer, in float32."""
+
+    @abstractmethod
+    def open_text(self, workspace: Workspace) -> Callable[[str], tuple[int, ...]]:
+        """A function from spoken text to token ids of its body."""
+
+    def open_speaker_encoder(
+        self, workspace: Workspace, device: str = "cpu"
+    ) -> Callable[[np.ndarray], np.ndarray] | None:
+        """A function from a wave to its speaker embedding float32 [H], or None for a family without one."""
+        return None
+
+    @abstractmethod
+    def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> SpeechModel:
+        """The model with frozen weights in `dtype` ("fp32" or "bf16"), in eval mode."""
+
+    def write_checkpoint(
+        self,
+        workspace: Workspace,
+        folder: Path,
+        weights: Mapping[str, torch.Tensor],
+        dtype: str,
+        languages: Mapping[str, int],
+    ) -> tuple[str, ...]:
+        """A complete checkpoint in the official layout, written atomically; returns its files.
+
+        Given: weights, float32 by official name; languages, tags to add to the configuration.
+        Raises: KathrineError for a family that can not.
+        """
+        from kathrine.errors import KathrineError
+
+        raise KathrineError(f"model.{self.name} can not write checkpoints", "use another exporter")

@@ -1,0 +1,55 @@
+"""The frozen dataclasses that flow through a run, in the order in which they appear.
+
+Shapes: F frames of one utterance, Q codebooks, H width of the talker's hidden state, N target rows of a batch
+(every frame of every utterance, and the end of speech), M target frames of a batch, V codec vocabulary.
+This module imports no torch: tensors are annotated by name only.
+"""
+
+from kathrine.types.data import Example, PromptedExample, Split, Utterance
+from kathrine.types.model import (
+    Fingerprints,
+    Generated,
+    LossTerm,
+    ModelFacts,
+    ParameterSpec,
+    Sampling,
+    SelfCheck,
+    SpeechRequest,
+    TalkerOutputs,
+)
+from kathrine.types.run import (
+    Checkpoint,
+    Claim,
+    DataSize,
+    ExportResult,
+    RunInfo,
+    RunOutcome,
+    Stage,
+    StepReport,
+    ValidationReport,
+)
+
+__all__ = [
+    "Checkpoint",
+    "Claim",
+    "DataSize",
+    "Example",
+    "ExportResult",
+    "Fingerprints",
+    "Generated",
+    "LossTerm",
+    "ModelFacts",
+    "ParameterSpec",
+    "PromptedExample",
+    "RunInfo",
+    "RunOutcome",
+    "Sampling",
+    "SelfCheck",
+    "SpeechRequest",
+    "Split",
+    "Stage",
+    "StepReport",
+    "TalkerOutputs",
+    "Utterance",
+    "ValidationReport",
+]

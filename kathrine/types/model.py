@@ -1,0 +1,147 @@
+"""What a model is known by, gives and is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSpec:
+    """One parameter of a model, known without its weights. `part` is the family's role name for it."""
+
+    name: str
+    shape: tuple[int, ...]
+    part: str
+    layer: int | None = None
+
+    @property
+    def count(self) -> int:
+        total = 1
+        for size in self.shape:
+            total *= size
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What the kernel may know of a model. Rates: Hz and frames per second.
+
+    parts: role names in the order in which a person reads the model. released: whether its weights are known to be
+    trained ones; a run then refuses a checkpoint that does not fit real speech.
+    """
+
+    family: str
+    checkpoint: str
+    revision: str
+    sample_rate: int
+    samples_per_frame: int
+    codebooks: int
+    codebook_size: int
+    parts: tuple[str, ...]
+    languages: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+    released: bool = False
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.sample_rate / self.samples_per_frame
+
+
+@dataclass(slots=True, eq=False)
+class TalkerOutputs:
+    """What one teacher-forced pass gives, aligned where it is born: row n of every tensor belongs together.
+
+    logits_NV: float, codec logits of the rows that have a target. targets_N: int64. item_N: int64, which item of
+    the batch a target belongs to. hidden_MH: the hidden state that PREDICTS target frame m (never the frame's
+    own row), or None where a family gives none. codes_MQ: int64, the target frames. item_M: int64.
+    """
+
+    logits_NV: torch.Tensor
+    targets_N: torch.Tensor
+    item_N: torch.Tensor
+    hidden_MH: torch.Tensor | None
+    codes_MQ: torch.Tensor
+    item_M: torch.Tensor
+
+
+@dataclass(slots=True, eq=False)
+class LossTerm:
+    """A loss before division: float32 scalar `total`, to be divided by the step's `denominator`.
+
+    sums_B: float32 [items], the same by item of the batch (detached), or None where it is not known.
+    counts_B: float32 [items], what each item contributes to the denominator.
+    covered / coverable: frames the loss looked at, of those it could have.
+    """
+
+    total: torch.Tensor
+    covered: int
+    coverable: int
+    sums_B: torch.Tensor | None = None
+    counts_B: torch.Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechRequest:
+    """What to synthesise. Either a speaker embedding, or a speaker's name, or (family permitting) neither.
+
+    text_ids: token ids of the spoken text. reference_codes_RQ and reference_text_ids: set together for in-context
+    cloning. language: name for the language tag, or None for auto. instruct_ids: token ids of an instruction.
+    """
+
+    text_ids: tuple[int, ...]
+    speaker_embedding_H: np.ndarray | None = None
+    speaker: str | None = None
+    language: str | None = None
+    streamed: bool = True
+    reference_codes_RQ: np.ndarray | None = None
+    reference_text_ids: tuple[int, ...] = ()
+    instruct_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How codes are drawn. greedy ignores temperature, top_k and top_p of the talker, sub_greedy the sub-talker's."""
+
+    greedy: bool = False
+    temperature: float = 0.9
+    top_k: int = 50
+    top_p: float = 1.0
+    repetition_penalty: float = 1.05
+    sub_greedy: bool = False
+    sub_temperature: float = 0.9
+    sub_top_k: int = 50
+    sub_top_p: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Generated:
+    """One synthesised utterance. codes_TQ: int16 [T, Q]; stop: why it ended; reference frames are not in it."""
+
+    codes_TQ: np.ndarray
+    stop: Literal["end", "budget"]
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCheck:
+    """One line of a self-test. measured and limit are printed beside each other; explanation is one sentence."""
+
+    name: str
+    passed: bool
+    measured: float
+    limit: float
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """What the cached facts of an utterance depend on in a model: one string each, equal exactly when the
+    results are. speaker is empty for a family without a speaker encoder."""
+
+    codec: str
+    speaker: str
+    text: str

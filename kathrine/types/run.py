@@ -1,0 +1,131 @@
+"""What is claimed, planned, reported and made in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from kathrine.types.model import ParameterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a strategy asks for, by parameter name on the untouched model.
+
+    trains: trained in place. adapts: stay frozen, their effect is changed by `adds`. adds: new parameters, named
+    as they are stored in a checkpoint. A name in two claims is an error that names both strategies.
+    """
+
+    strategy: str
+    trains: tuple[str, ...]
+    adapts: tuple[str, ...]
+    adds: tuple[ParameterSpec, ...]
+    lr: float
+    weight_decay: float
+
+
+# --------------------------------------------------------------------------- curriculum
+
+
+@dataclass(frozen=True, slots=True)
+class DataSize:
+    """A data entry as a curriculum sees it. Sizes count training utterances; None before prepare."""
+
+    name: str
+    share: float | None
+    utterances: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage: shares of the data entries (sum 1), its length, and factors on the learning rates.
+
+    Exactly one of steps and epochs is set. An epoch of a blend = as many draws as its entries have utterances
+    together. lr_scale: by strategy label, or "*" for all that
+    have none of their own; missing means 1.
+    """
+
+    name: str
+    shares: Mapping[str, float]
+    steps: int | None = None
+    epochs: float | None = None
+    lr_scale: Mapping[str, float] = field(default_factory=dict)
+
+
+# --------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What a watcher is told once. `resumed_from` is the step of the checkpoint that the run goes on from."""
+
+    folder: Path
+    recipe: Mapping[str, Any]
+    stages: tuple[Stage, ...]
+    total_steps: int
+    trained_parameters: int
+    world_size: int
+    resumed_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One optimizer update. Every field of `metrics` is a pure function of recipe, data and seed; time is not.
+
+    metrics: flat name -> number, what metrics.jsonl stores. timing: seconds, audio_seconds_per_second, eta,
+    memory_bytes; never part of metrics, so that resumed and unbroken runs write the same metrics.
+    """
+
+    step: int
+    epoch: float
+    stage: str
+    metrics: Mapping[str, float | int | str | None]
+    timing: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationReport:
+    """Held-out losses. metrics: flat names such as `validation.npsc.talker`, `validation.form.in_context.talker`.
+
+    score: the number that `best` minimises. improved: it is the lowest so far.
+    """
+
+    step: int
+    stage: str
+    metrics: Mapping[str, float | int | str | None]
+    score: float
+    improved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A finished checkpoint folder. reasons: why it is kept (`last`, `best`, `epoch 2`, `every`)."""
+
+    folder: Path
+    step: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended. error: one sentence, only with status `failed`. signal: what interrupted it, or 0."""
+
+    status: Literal["finished", "stopped_early", "interrupted", "failed"]
+    step: int
+    best: Path | None = None
+    error: str = ""
+    signal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What an exporter made. checks: name -> measured value or sentence; notes: what the user should know."""
+
+    exporter: str
+    folder: Path
+    files: tuple[str, ...]
+    checks: Mapping[str, float | str]
+    notes: tuple[str, ...] = ()
