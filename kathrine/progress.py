@@ -30,7 +30,8 @@ def duration(seconds: float) -> str:
 class RichProgress:
     """Bars with percentage and the time that is left; news and warnings scroll above them.
 
-    Use as a context manager.
+    A bar whose work is done makes room for a line, so that the last news are the last thing on the screen; one
+    whose work failed stays as it was. Use as a context manager.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -54,23 +55,29 @@ class RichProgress:
 
     @contextmanager
     def task(self, description: str, total: float | None = None) -> Iterator[Callable[..., None]]:
-        task = self._progress.add_task(description, total=total)
+        task, name, began = self._progress.add_task(description, total=total), description, time.monotonic()
 
         def advance(amount: float = 1, description: str | None = None) -> None:
-            self._progress.update(task, advance=amount)
-            if description:
-                self._progress.update(task, description=description)
+            nonlocal name
+            name = description or name
+            self._progress.update(task, advance=amount, description=name)
 
         try:
             yield advance
-        finally:
+        except BaseException:
             self._progress.stop_task(task)
+            raise
+        self._progress.remove_task(task)
+        self._progress.refresh()
+        self.say(f"{name}: done in {duration(time.monotonic() - began)}")
 
     def say(self, message: str) -> None:
-        self._progress.console.print(message, markup=False, highlight=False)
+        self._progress.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def warn(self, message: str) -> None:
-        self._progress.console.print("warning: " + message, style="yellow", markup=False, highlight=False)
+        self._progress.console.print(
+            "warning: " + message, style="yellow", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 class PlainProgress:

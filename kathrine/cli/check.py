@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("recipe")
-@click.option("--profile", help="Lay [profile.NAME] over the recipe.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change one key; may be repeated.")
+@click.option("--profile", metavar="NAME", help="Profile of the recipe to lay over it.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set one option; may be repeated.")
 @click.option("--origins", is_flag=True, help="Print every key, its value and where it came from.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def command(recipe: str, profile: str | None, sets: tuple[str, ...], origins: bool, as_json: bool) -> None:
-    """Find every mistake in RECIPE (a path, or a name such as kathrine:curriculum) and print its plan."""
+    """Find every mistake in RECIPE and print its plan. RECIPE: a path, or a name such as kathrine:curriculum."""
     workspace = Workspace.default()
     loaded = load_recipe(recipe, profile, sets, workspace=workspace)
     plan = make_plan(loaded, workspace)

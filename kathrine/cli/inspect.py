@@ -20,9 +20,11 @@ from kathrine.workspace import Workspace
 
 @click.command("inspect")
 @click.argument("model")
-@click.option("--recipe", "recipe_name", help="Mark what this recipe trains.")
-@click.option("--profile", help="Lay [profile.NAME] over the recipe.")
-@click.option("--checkpoint", default="best", show_default=True, help="Of a run: best, last, or a step.")
+@click.option("--recipe", "recipe_name", metavar="RECIPE", help="Mark what this recipe trains.")
+@click.option("--profile", metavar="NAME", help="Profile of that recipe to lay over it.")
+@click.option(
+    "--checkpoint", metavar="WHICH", default="best", show_default=True, help="Of a run: best, last, or a step."
+)
 @click.option("--fetch", is_flag=True, help="Download the weights where they are not here, for the self-test.")
 @click.option("--no-self-test", is_flag=True, help="Look at names and shapes only.")
 @click.option("--tree", "show_tree", is_flag=True, help="Show the whole module tree.")
@@ -37,7 +39,7 @@ def command(
     show_tree: bool,
     json_: bool,
 ) -> int:
-    """Look into MODEL: a model's folder or name, or a run's folder.
+    """Look into MODEL: a run's folder, a model's folder, or a name: kathrine:tiny, Qwen3-TTS-12Hz-0.6B-Base...
 
     Parts and counts need the configuration alone. With weights at hand the self-test runs: it proves on codes that
     the model generates itself that training sees what generation does. Exit code 1 when it fails.

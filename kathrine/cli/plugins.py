@@ -20,7 +20,10 @@ from kathrine.suggest import did_you_mean, listing
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """List plugins, what they bring, and what failed to load."""
+    """List the plugins, what they bring, and what failed to load.
+
+    KATHRINE_DISABLE=NAME,... in the environment leaves plugins out.
+    """
     if context.invoked_subcommand is not None:
         return
     catalog = Catalog.load()
@@ -30,7 +33,7 @@ def command(context: click.Context, as_json: bool) -> None:
         _print(catalog)
 
 
-@command.command("show")
+@command.command("show", short_help="Print every option of a component or plugin.")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def show(name: str, as_json: bool) -> None:

@@ -11,9 +11,10 @@ import click
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set one option; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts of the corpus as JSON.")
 def command(recipe: str, profile: str | None, sets: tuple[str, ...], as_json: bool) -> None:
-    """Fetch, condition, check and encode the data of RECIPE.
+    """Fetch, condition, check and encode the data of RECIPE: a path, or a name such as kathrine:curriculum.
 
-    Twice is harmless: what was encoded is kept, and a run that was killed goes on where it stopped.
+    Twice is harmless: what was encoded is kept, and a prepare that was killed goes on where it stopped. Everything
+    lies in the workspace: KATHRINE_WORKSPACE, or ~/.cache/kathrine.
     """
     import json
 
@@ -34,3 +35,4 @@ def command(recipe: str, profile: str | None, sets: tuple[str, ...], as_json: bo
 
     Console().print(corpus_table(corpus.facts))
     click.echo(f"prepared corpus: {corpus.folder}")
+    click.echo("every utterance with its verdict: manifest.jsonl in that folder")

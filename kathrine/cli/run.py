@@ -12,7 +12,8 @@ import click
 @click.option("--folder", metavar="FOLDER", help="Run folder, instead of the recipe's.")
 @click.option("--resume", is_flag=True, help="Go on with the run that lies in the run folder.")
 def command(recipe: str, profile: str | None, sets: tuple[str, ...], folder: str | None, resume: bool) -> int:
-    """Train what RECIPE describes: prepare, train, validate, speak, export.
+    """Do what RECIPE says: prepare, train, validate, speak, export. RECIPE: a path, or a name such as
+    kathrine:curriculum.
 
     Ctrl-C finishes the step, saves, and prints the line that goes on. For several processes:
     torchrun --nproc_per_node N -m kathrine run RECIPE
@@ -26,7 +27,8 @@ def command(recipe: str, profile: str | None, sets: tuple[str, ...], folder: str
 
     if folder is not None:
         sets = (*sets, f"run.folder={toml_value(folder)}")
-    resolved = load_recipe(recipe, profile=profile, sets=sets)
+    workspace = Workspace.default()
+    resolved = load_recipe(recipe, profile=profile, sets=sets, workspace=workspace)
     with open_progress(quiet=launched_rank() != 0) as progress:
-        outcome = run(resolved, Workspace.default(), progress, resume=resume)
+        outcome = run(resolved, workspace, progress, resume=resume)
     return 128 + (outcome.signal or 15) if outcome.status == "interrupted" else 0

@@ -58,7 +58,7 @@ class Strategy(Component):
         """Within it this strategy's effect is multiplied. Raises KathrineError where that has no meaning."""
         from kathrine.errors import KathrineError
 
-        raise KathrineError(f"strategy.{self.label} can not be scaled", "only adapters can be")
+        raise KathrineError(f"strategy.{self.label} can not be scaled", "adapters and weights trained in place can be")
 
     def fold(self, weights: dict[str, torch.Tensor]) -> None:
         """Write this strategy's effect into a plain checkpoint: float32 tensors by official name, in place.

@@ -236,7 +236,9 @@ def measure_and_choose(
                 sounds.stores.flush()
                 seconds -= sum(row.seconds for row in portion if row.kept)
                 speed = listened / max(time.monotonic() - began, 1e-9)
-                advance(len(portion), description=f"{description}, {speed:.0f} x real time")
+                # Nothing to listen to: all of it was measured before.
+                told = f"{description}, {speed:.0f} x real time" if listened else None
+                advance(len(portion), description=told)
     for place, reason in choice.left_out.items():
         passed[place].reject(reason)
     for rest in waiting.values():

@@ -19,7 +19,7 @@ from kathrine.corpus.encode import Encoders, encode
 from kathrine.corpus.files import locked, write_json
 from kathrine.corpus.measure import THREADS, Sounds, Texts, chunks, measure_and_choose
 from kathrine.corpus.prepared import REFERENCE_ID, PreparedCorpus
-from kathrine.corpus.report import corpus_facts, entry_facts, tell
+from kathrine.corpus.report import corpus_facts, entry_facts, tell, tell_damaged
 from kathrine.corpus.rows import Row, list_rows
 from kathrine.corpus.select import fix_where_drawing_fails, fixed_references, hold_out
 from kathrine.corpus.stores import Stores
@@ -55,7 +55,7 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
     opened. Raises: KathrineError where a source, the model or the workspace fails, or where nothing is left
     of the data."""
     # 1. The model: what its codes, voices and texts depend on.
-    recipe.model.fetch(workspace, progress)
+    recipe.model.fetch(workspace, progress, offline=recipe.run.offline)
     facts = recipe.model.facts(workspace)
     if facts is None:
         raise KathrineError(f"the configuration of model.{recipe.model.label} is not at hand", "name a checkpoint")
@@ -74,7 +74,10 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
         texts = Texts(stores, recipe.language, fingerprints.text, lambda: recipe.model.open_text(workspace))
         bench = Bench(recipe, workspace, progress, facts, fingerprints, stores, sounds, texts)
 
-        # 3. Each entry: list, normalise, measure, gate, choose, hold out, find references.
+        # 3. Each entry: fetch (all of them first: a mistake in the last one is not found after hours of listening);
+        # then list, normalise, measure, gate, choose, hold out, find references.
+        for entry in recipe.data:
+            entry.source.prepare(source_context(entry, bench))
         everything: list[Row] = []
         examples: list[Row] = []
         told = {}
@@ -83,6 +86,7 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
             everything += rows
             examples += [row for row in rows if row.kept] + hidden
             told[entry.name] = entry_facts(entry.source.name, rows, notes)
+            tell_damaged(entry.name, rows, progress)
         stores.flush()
         facts_of_corpus = corpus_facts(facts, fingerprints, settings.key(), rules_key(recipe.language), told)
         refuse_empty(recipe, facts_of_corpus)
@@ -112,9 +116,7 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
 def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row], list[str]]:
     """All rows of an entry with their verdicts, its hidden references, and notes."""
     recipe, table, progress = bench.recipe, entry.table, bench.progress
-    context = source_context(entry, bench)
-    entry.source.prepare(context)
-    utterances = entry.source.utterances(context)
+    utterances = entry.source.utterances(source_context(entry, bench))
     rows, notes = list_rows(entry.name, table, utterances, bench.facts, bench.fingerprints.codec, bench.stores.codes)
     variants = wanted_variants(entry, rows)
     for portion in chunks([row for row in rows if row.kept]):

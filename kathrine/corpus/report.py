@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kathrine.recipe.tables import PrepareTable
 
 MANY_CUT = 0.5
+DAMAGE = ("missing file", "corrupt", "length differs", "bad codes", "bad reference")
+SPLIT_COLUMNS = {"train": "train", "valid.": "validation", "test": "test"}
 
 
 def entry_facts(source: str, rows: Sequence[Row], notes: Sequence[str]) -> dict[str, Any]:
@@ -96,29 +98,40 @@ def tell(facts: dict[str, Any], table: PrepareTable, progress: Progress) -> None
             )
 
 
+def tell_damaged(entry: str, rows: Sequence[Row], progress: Progress) -> None:
+    """Warn of recordings that could not be used, the first of each kind by name: files can be got again."""
+    for reason in DAMAGE:
+        damaged = [row for row in rows if row.reason == reason]
+        if damaged:
+            more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
+            progress.warn(f"{entry}: {reason}: {damaged[0].id}: {damaged[0].detail}{more}")
+
+
 def corpus_table(facts: dict[str, Any]) -> Group:
-    """The tables at the end of `kathrine prepare`: what was kept, and why the rest was not."""
+    """The tables at the end of `kathrine prepare`: what was kept, and why the rest was not. 80 columns are enough."""
+    from rich import box
     from rich.console import Group
     from rich.table import Table
 
-    kept = Table(title="Prepared corpus", caption="utt.: train / validation / test; cut: ends in the middle of speech")
-    for column in ("data", "seen", "kept", "hours", "utt.", "speakers", "bandwidth", "cut"):
-        kept.add_column(column, justify="left" if column == "data" else "right")
-    left = Table(title="Left out")
-    for column in ("data", "reason", "utterances", "meaning"):
-        left.add_column(column, justify="right" if column == "utterances" else "left", overflow="fold")
+    narrow: Any = {"box": box.SIMPLE_HEAD, "show_edge": False, "padding": (0, 1, 0, 0), "title_justify": "left"}
+    kept = Table(title="Prepared corpus", **narrow)
+    words = "train, valid., test: utterances; kHz: median bandwidth; cut: end in mid-speech\n"
+    for column in ("data", "seen", "kept", "hours", *SPLIT_COLUMNS, "speakers", "kHz", "cut"):
+        kept.add_column(column, justify="left" if column == "data" else "right", overflow="fold")
+    left = Table(title="Left out", **narrow)
+    for column in ("data", "reason", "count", "meaning"):
+        left.add_column(column, justify="right" if column == "count" else "left", overflow="fold")
     for name, entry in facts["entries"].items():
-        splits = [entry["splits"].get(split, {}).get("utterances", 0) for split in ("train", "validation", "test")]
         kept.add_row(
             name,
             str(entry["seen"]),
             str(entry["kept"]),
             f"{entry['hours']:.2f}",
-            " / ".join(map(str, splits)),
+            *(str(entry["splits"].get(split, {}).get("utterances", 0)) for split in SPLIT_COLUMNS.values()),
             str(entry["speakers"]),
-            f"{entry['bandwidth_hz'] / 1000:.1f} kHz" if entry["bandwidth_hz"] else "-",
+            f"{entry['bandwidth_hz'] / 1000:.1f}" if entry["bandwidth_hz"] else "-",
             f"{entry['cut_share']:.0%}",
         )
         for reason, count in entry["rejected"].items():
             left.add_row(name, reason, str(count), EXPLANATIONS[reason])
-    return Group(kept, left) if left.rows else Group(kept)
+    return Group(kept, words, left) if left.rows else Group(kept, words)

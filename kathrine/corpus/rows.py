@@ -81,7 +81,7 @@ def list_rows(
     flat = 0
     for utterance in check_utterances(utterances, table.source):
         codes = utterance.codes
-        row = Row(entry, replace(utterance, codes=None), utterance.split or "train")
+        row = Row(entry, replace(utterance, codes=None), utterance.split or "train", cut=utterance.cut)
         if not matches_speaker(utterance, table.speakers):
             row.reject("other speaker")
         elif codes is not None:

@@ -29,7 +29,8 @@ def gather_claims(
         try:
             claim = strategy.claim(parameters, facts)
         except KathrineError as error:
-            problems.append((strategy.label, " ".join(part for part in (error.message, error.hint) if part)))
+            sentence = "; ".join(part for part in (error.message, error.hint) if part)
+            problems.append((strategy.label, sentence.removeprefix(f"strategy.{strategy.label}: ")))
             continue
         claims.append(claim)
         added = [spec.name for spec in claim.adds]

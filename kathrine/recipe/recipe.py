@@ -198,7 +198,7 @@ def _check_claims(layer: Layer, model: ModelFamily, strategies: list[Strategy], 
     parameters, facts = model.parameters(workspace), model.facts(workspace)
     if parameters is not None and facts is not None:
         for label, sentence in gather_claims(strategies, parameters, facts)[1]:
-            layer.report(("strategy", label), sentence.removeprefix(f"strategy.{label}: "))
+            layer.report(("strategy", label), sentence)
 
 
 def _resolved(

@@ -87,8 +87,9 @@ class PrepareTable(Options):
     """Bring every utterance to this loudness (ITU-R BS.1770); 0 leaves loudness alone."""
     peak_db: float = Field(default=-1.0, le=0)
     """Peak limit in dBFS: the gain is reduced, nothing is clipped."""
-    narrowband_hz: float = Field(default=7000.0, ge=0)
-    """Warn, naming the data entry, when the median bandwidth of its recordings lies under this."""
+    narrowband_hz: float = Field(default=9500.0, ge=0)
+    """Warn, naming the data entry, when the median bandwidth of its recordings lies under this: recordings of
+    16 kHz end at 8 kHz at best."""
     single_utterance_speakers: Literal["drop", "own"] = "drop"
     """Utterances without another one of their speaker: leave them out, or let them be their own reference
     (which teaches the model to copy)."""

@@ -1,5 +1,4 @@
-"""A second look at the alignment, on real speech: the next frame has to be easier to tell than the one after
-it.
+"""A second look at the alignment, on real speech: the next frame has to be easier to tell than the one after it.
 
 The self-test of a family works on what the model generates itself. This one works on held-out utterances, and
 only compares: limits on the losses themselves stop correct runs (a stock model on a new language has talker
@@ -50,6 +49,7 @@ def next_frame_margin(
     Rows of one item follow each other in `TalkerOutputs`: row n is asked for the target of row n, which it
     predicts, and for that of row n + 1. The error is that of the mean over utterances, since frames of one
     are alike.
+    Raises: KathrineError where a loss is not a number: nothing can be learnt from there.
     """
     model.network.eval()
     means: list[float] = []
@@ -65,6 +65,11 @@ def next_frame_margin(
             sums_I = blank_I.index_add(0, item_P, ((after_P - next_P) * same_P).double())
             counts_I = blank_I.index_add(0, item_P, same_P.double())
             means += (sums_I / counts_I.clamp(min=1)).tolist()
+    if not all(map(math.isfinite, means)):
+        raise KathrineError(
+            f"{model.facts.checkpoint} gives a loss that is not a number on held-out speech, before any training",
+            'set train.precision = "fp32"; if that changes nothing, its weights are broken: fetch them again',
+        )
     if len(means) < LEAST_UTTERANCES:
         return None
     error = statistics.stdev(means) / math.sqrt(len(means))

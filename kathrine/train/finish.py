@@ -1,5 +1,4 @@
-"""After the last step: weights are chosen, sentences spoken, exports written, and a table says what came of
-it.
+"""After the last step: weights are chosen, sentences spoken, exports written, and a table says what came of it.
 
 All of it is made from a checkpoint on disk, so that a run that is resumed only to export again gives the
 same.
@@ -16,17 +15,19 @@ from typing import Any
 
 import torch
 
-from kathrine.components import FinishedRun, Progress, SpeechModel
+from kathrine.components import FinishedRun, SpeechModel
 from kathrine.corpus.mixture import Corpus
 from kathrine.corpus.prompting import Prompter
 from kathrine.errors import KathrineError
 from kathrine.recipe.recipe import Recipe
 from kathrine.train.checkpoint import Saved, pick
 from kathrine.train.folder import RunFolder
+from kathrine.train.outcome import every_loss, final_table
 from kathrine.train.state import TrainState
 from kathrine.train.step import talker_losses
 from kathrine.train.trainable import Trainable
 from kathrine.train.validation import HELD_OUT, Validator
+from kathrine.train.watchers import LoggedProgress
 from kathrine.types import ExportResult, PromptedExample, SpeechRequest
 from kathrine.workspace import Workspace
 
@@ -47,7 +48,7 @@ class Finished:
     prompter: Prompter
     validator: Validator
     state: TrainState
-    progress: Progress
+    progress: LoggedProgress
     tag: Callable[[str], str | None]
     device: str
 
@@ -58,7 +59,9 @@ def finish(end: Finished) -> list[ExportResult]:
     end.model.network.eval()
     spoken = speak(end)
     exports = export(end, saved, weights_from)
-    for line in final_table(end, weights_from, spoken, exports):
+    for line in every_loss(end.state, weights_from):
+        end.progress.log(line)
+    for line in final_table(end.recipe.name, end.folder, end.state, weights_from, spoken, exports):
         end.progress.say(line)
     return exports
 
@@ -114,7 +117,6 @@ def speech_requests(end: Finished) -> list[tuple[str, SpeechRequest]]:
 
     table, language = end.recipe.speak, end.recipe.language
     written = list(table.sentences) or (list(language.test_sentences()) if language is not None else [])
-    embedding_H = voice(end)
     spoken: list[tuple[str, tuple[int, ...]]] = []
     if written:
         encode = end.recipe.model.open_text(end.workspace)
@@ -127,6 +129,11 @@ def speech_requests(end: Finished) -> list[tuple[str, SpeechRequest]]:
     else:
         for item in end.validator.items[: table.count]:
             spoken.append((item.example.spoken["text"], item.example.text_ids["text"]))
+    if not spoken:
+        return []
+    embedding_H, whose = voice(end)
+    if whose:
+        end.progress.say(f"test sentences are spoken in the voice of {whose}")
     tag = end.tag(language.tag() if language is not None else "")
     return [
         (sentence, SpeechRequest(text_ids=ids, speaker_embedding_H=embedding_H, language=tag))
@@ -134,8 +141,12 @@ def speech_requests(end: Finished) -> list[tuple[str, SpeechRequest]]:
     ]
 
 
-def voice(end: Finished) -> Any:
-    """Speaker embedding of the test sentences, or None for a family without a speaker encoder."""
+def voice(end: Finished) -> tuple[Any, str]:
+    """Speaker embedding of the test sentences, and whose it is; None and "" for a family without speaker encoder.
+
+    It comes from the recording that the recipe names, else from a held-out utterance of the first data entry;
+    without any there, from the next entry that has one, and at last from a training utterance.
+    """
     if end.recipe.speak.reference_file:
         encoder = end.recipe.model.open_speaker_encoder(end.workspace, end.device)
         if encoder is None:
@@ -148,17 +159,14 @@ def voice(end: Finished) -> Any:
         except AudioRejected as error:
             raise KathrineError(f"speak.reference_file: {error.reason}: {path}", "name a recording") from error
         settings = Conditioning.of(end.recipe.prepare, end.model.facts.sample_rate)
-        return encoder(condition(wave_NC, rate, settings)[0])
-    entries = [item for item in end.validator.items if item.example.entry == end.corpus.entries[0]]
-    for item in entries or end.validator.items:
-        if item.example.speaker_embedding_H is not None:
-            return item.example.speaker_embedding_H
-    for row in end.corpus.rows:
-        embedding_H = end.corpus.example(row.key).speaker_embedding_H
-        if embedding_H is not None:
-            return embedding_H
-        break
-    return None
+        return encoder(condition(wave_NC, rate, settings)[0]), str(path)
+    place = {entry.name: number for number, entry in enumerate(end.recipe.data)}
+    held_out = sorted((item.example for item in end.validator.items), key=lambda one: place.get(one.entry, len(place)))
+    trained = (end.corpus.example(row.key) for row in end.corpus.rows)
+    example = held_out[0] if held_out else next(trained, None)
+    if example is None or example.speaker_embedding_H is None:
+        return None, ""
+    return example.speaker_embedding_H, f"{example.key} ({'held out' if held_out else 'a training utterance'})"
 
 
 # --------------------------------------------------------------------------- exports
@@ -224,57 +232,3 @@ def data_facts(corpus: Corpus) -> list[Mapping[str, Any]]:
     """Facts of each data entry, with its name."""
     entries = corpus.facts.get("entries", {})
     return [{"name": name, **entries.get(name, {})} for name in corpus.entries]
-
-
-# --------------------------------------------------------------------------- the table
-
-
-def final_table(end: Finished, weights_from: str, spoken: Sequence[Any], exports: Sequence[ExportResult]) -> list[str]:
-    """Held-out losses before and after, and what was made where, as lines."""
-    after = end.state.best if end.state.best and "best" in weights_from else end.state.latest
-    lines = ["", f"{end.recipe.name}: {end.state.step} steps; results from {weights_from}"]
-    rows = [("held-out loss", "before", "after")]
-    for name, value in end.state.baseline.items():
-        if name.startswith("validation.") and name != "validation.score" and isinstance(value, float):
-            later = after.get(name)
-            rows.append(
-                (
-                    name.removeprefix("validation."),
-                    f"{value:.4f}",
-                    f"{later:.4f}" if later is not None else "-",
-                )
-            )
-    if len(rows) > 1:
-        lines += table_lines(rows)
-    else:
-        lines.append("no held-out utterances: nothing was compared")
-    uncovered = [name for name, value in after.items() if name.startswith("validation.") and value is None]
-    labels = sorted({name.rpartition(".")[2] for name in uncovered})
-    lines += [f"loss {label}: coverage 0, it could not be computed" for label in labels]
-    if end.state.skipped:
-        lines.append(f"{end.state.skipped} updates were left out because a number was not finite")
-    made = [("made", "where")]
-    made += [
-        (
-            f"sample {one.seconds:.1f} s, rms {one.rms_db:.0f} dB, peak {one.peak_db:.0f} dB",
-            str(end.folder.samples / one.file),
-        )
-        for one in spoken
-    ]
-    for result in exports:
-        checks = ", ".join(f"{name} {_short(value)}" for name, value in result.checks.items())
-        made.append((f"export {result.exporter}", str(result.folder)))
-        made += [("", f"  {line}") for line in (checks, *result.notes) if line]
-    made.append(("checkpoints", str(end.folder.checkpoints)))
-    return lines + table_lines(made)
-
-
-def _short(value: float | str) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as columns of text, the first one underlined."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [lines[0], "  ".join("-" * min(width, 60) for width in widths), *lines[1:]]

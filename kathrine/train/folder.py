@@ -107,6 +107,24 @@ class RunFolder:
                 path.rename(self.path / f"console.{int(path.suffixes[-2][1:]) + 1}.log")
             self.console.rename(self.path / "console.1.log")
 
+    def changed_versions(self, facts: Mapping[str, Any]) -> str:
+        """A sentence about what a resumed run is no longer made with, or an empty string.
+
+        Given: facts, as for `write_start`. Bits are the same only with the same packages, device and threads.
+        """
+        path = self.path / "versions.json"
+        if not path.is_file():
+            return ""
+        old, new = json.loads(path.read_text(encoding="utf-8")), {**versions(), **facts}
+        told = []
+        for name in ("python", "packages", "device", "threads"):
+            before, now = old.get(name), new.get(name)
+            if isinstance(before, dict) and isinstance(now, dict):
+                told += [f"{key} {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]]
+            elif before != now:
+                told.append(f"{name} {before} -> {now}")
+        return f"since this run began: {', '.join(told)}; numbers may differ in their last digits" if told else ""
+
     def write_start(self, recipe: Recipe, facts: Mapping[str, Any]) -> None:
         """`recipe.toml` and `versions.json`."""
         write_text(self.recipe, recipe.toml())

@@ -23,12 +23,12 @@ from kathrine.recipe.tables import TrainTable, ValidationTable
 from kathrine.train.checkpoint import checkpoint_reasons, prune, save_checkpoint, text_projection_part
 from kathrine.train.feed import Feed, LocalBatch
 from kathrine.train.folder import RunFolder
-from kathrine.train.optimizer import Average, optimizer_tensors, schedule_factor, set_learning_rates
+from kathrine.train.optimizer import Average, clipped_norm, optimizer_tensors, schedule_factor, set_learning_rates
 from kathrine.train.processes import Processes
 from kathrine.train.report import Metrics, divisors, local_counts, missing_losses, step_metrics
 from kathrine.train.signals import Interrupts
 from kathrine.train.state import TrainState
-from kathrine.train.step import StepModule, Sums
+from kathrine.train.step import StepModule, Sums, fetched
 from kathrine.train.trainable import Trainable
 from kathrine.train.validation import Validator
 from kathrine.train.watchers import memory_bytes
@@ -120,8 +120,8 @@ class Loop:
         sums = [
             self.accumulate(batch, number, by, last=number + 1 == len(batches)) for number, batch in enumerate(batches)
         ]
-        norm = self.clipped_norm()
-        numbers = self.fetch(sums, norm)
+        norm = clipped_norm(self.parameters, self.train.clip)
+        numbers = fetched(sums, norm, self.step_module.names, self.processes)
         stage = self.plan.stages[planned.position.stage]
         rates = set_learning_rates(self.optimizer, stage, self.factor(planned))
         usable = all(math.isfinite(number) for number in numbers.values())
@@ -167,27 +167,6 @@ class Loop:
             if sums.scalar.requires_grad:
                 sums.scalar.backward()
         return sums
-
-    def clipped_norm(self) -> torch.Tensor:
-        """The gradient's norm before clipping, on the device; clips where `[train] clip` asks for it."""
-        for parameter in self.parameters:
-            if parameter.grad is None:  # unused in this step: the same update as on a process that did use it
-                parameter.grad = torch.zeros_like(parameter)
-        if self.train.clip:
-            return torch.nn.utils.clip_grad_norm_(self.parameters, self.train.clip)
-        return torch.nn.utils.get_total_norm(
-            [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        )
-
-    def fetch(self, sums: Sequence[Sums], norm: torch.Tensor) -> dict[str, float]:
-        """All sums of the step over batches and processes, and the norm: the one time that the host waits."""
-        names = self.step_module.names
-        device_sums = torch.stack([one.device for one in sums]).sum(dim=0)
-        host_sums = [sum(values) for values in zip(*(one.host for one in sums), strict=True)]
-        tail = torch.tensor(host_sums, dtype=torch.float64).to(device_sums.device, non_blocking=True)
-        norm = norm.detach().double().reshape(1) / self.processes.size
-        vector = self.processes.sum_on_device(torch.cat([device_sums, tail, norm]))
-        return dict(zip([*names.device, *names.host, "grad_norm"], vector.tolist(), strict=True))
 
     def guard(self, usable: bool) -> None:
         """Count updates that were left out because a number was not finite. Raises KathrineError when too
@@ -250,11 +229,13 @@ class Loop:
             self.state.baseline, improved = metrics, False
         else:
             best = self.state.best_score
-            improved = best is None or score < best - self.validation.min_delta
+            improved = math.isfinite(score) and (best is None or score < best - self.validation.min_delta)
             self.state.stale = 0 if improved else self.state.stale + 1
             if improved:
                 self.state.best_step, self.state.best_score, self.state.best = self.state.step, score, metrics
         self.state.latest = metrics
+        if not math.isfinite(score):
+            self.progress.warn(f"step {self.state.step}: a held-out loss is not a number")
         stage = self.plan.stages[min(self.stage_now, len(self.plan.stages) - 1)].name
         told = {**metrics, "weights": "ema" if self.average is not None else "trained"}
         report = ValidationReport(self.state.step, stage, told, score, improved)

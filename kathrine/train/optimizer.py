@@ -63,6 +63,18 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, stage: Stage, factor: f
     return rates
 
 
+def clipped_norm(parameters: Sequence[torch.nn.Parameter], clip: float) -> torch.Tensor:
+    """The norm of all gradients before clipping, on the device. Given: the largest norm allowed, 0 for any."""
+    import torch
+
+    for parameter in parameters:
+        if parameter.grad is None:  # unused in this step: the same update as on a process that did use it
+            parameter.grad = torch.zeros_like(parameter)
+    if clip:
+        return torch.nn.utils.clip_grad_norm_(parameters, clip)
+    return torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+
+
 def optimizer_tensors(
     optimizer: torch.optim.Optimizer, names: Mapping[torch.nn.Parameter, str]
 ) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -60,9 +61,10 @@ def run(
         progress = SilentProgress()
     try:
         return _run(recipe, workspace, progress, folder, old, processes, corpus)
-    except KathrineError as error:
+    except Exception as error:
         if logged is not None:
-            logged.log(f"error: {error}")
+            kind = "" if isinstance(error, KathrineError) else f"{type(error).__name__}: "
+            logged.log(f"error: {kind}{error}")
         raise
     finally:
         if logged is not None:
@@ -114,7 +116,11 @@ def _run(
             progress.say(sentence)
     if processes.first:
         folder.cut_back(state.metrics_bytes, state.timing_bytes)
-        folder.write_start(recipe, setup.run_facts(model, corpus, processes))
+        facts = setup.run_facts(model, corpus, processes)
+        note = folder.changed_versions(facts) if saved is not None else ""
+        if note:
+            progress.warn(note)
+        folder.write_start(recipe, facts)
         writer = MetricsWriter(folder.metrics, folder.timing)
         assert isinstance(progress, LoggedProgress)
         console = ConsoleWatcher(progress)
@@ -125,19 +131,23 @@ def _run(
     outcome = RunOutcome("failed", state.step)
     try:
         loop.events.kathrine_run_start(run=loop.info)
-        with loop.interrupts, memory_advice(state):
-            status = loop.run()
-        if console is not None:
-            console.close()
+        with loop.interrupts:
+            with memory_advice(state):
+                status = loop.run()
+            if console is not None:
+                console.close()
 
-        # 8. The end: sentences are spoken and exports written, from the checkpoint that the recipe wants.
-        best = folder.checkpoints / f"{state.best_step:08d}" if state.best_step is not None else None
-        if status != "interrupted" and processes.first:
-            _finish(recipe, workspace, progress, folder, corpus, loop)
+            # 8. The end: sentences are spoken and exports written, from the checkpoint that the recipe wants.
+            best = folder.checkpoints / f"{state.best_step:08d}" if state.best_step is not None else None
+            if status != "interrupted":
+                loop.interrupts.obey()
+                if processes.first:
+                    _finish(recipe, workspace, progress, folder, corpus, loop)
         outcome = RunOutcome(status, state.step, best, signal=loop.interrupts.number)
     except KeyboardInterrupt:
-        outcome = RunOutcome("interrupted", state.step, signal=int(signal.SIGINT))
-        raise
+        outcome = RunOutcome("interrupted", state.step, signal=loop.interrupts.number or int(signal.SIGINT))
+        if not state.ended:  # a second Ctrl-C, which did not wait for the step
+            raise
     except BaseException as error:
         message = error.message if isinstance(error, KathrineError) else f"{type(error).__name__}: {error}"
         outcome = RunOutcome("failed", state.step, error=message)
@@ -145,7 +155,8 @@ def _run(
     finally:
         loop.events.kathrine_run_end(run=loop.info, outcome=outcome)
     if outcome.status == "interrupted":
-        progress.say(f"stopped at step {state.step}; everything is saved. To go on:")
+        what = "all steps are made" if state.ended else "everything is saved"
+        progress.say(f"stopped at step {state.step}; {what}. To go on:")
         progress.say(f"  {resume_line(folder, processes.size)}")
     processes.stop()
     return outcome
@@ -169,7 +180,8 @@ def memory_advice(state: TrainState) -> Iterator[None]:
 def resume_line(folder: RunFolder, processes: int) -> str:
     """The command that goes on with a run."""
     launcher = f"torchrun --nproc_per_node {processes} -m " if processes > 1 else ""
-    return f"{launcher}kathrine run {folder.recipe} --folder {folder.path} --resume"
+    recipe, path = shlex.quote(str(folder.recipe)), shlex.quote(str(folder.path))
+    return f"{launcher}kathrine run {recipe} --folder {path} --resume"
 
 
 def _old_document(folder: RunFolder) -> Mapping[str, Any] | None:
@@ -213,6 +225,7 @@ def _finish(
 ) -> None:
     from kathrine.train.finish import Finished, finish
 
+    assert isinstance(progress, LoggedProgress)  # as on every first process
     finish(
         Finished(
             recipe=recipe,

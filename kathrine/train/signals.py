@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
+AGAIN = 2.0
+"""Seconds within which a second Ctrl-C is taken for the first one: torchrun passes on to its processes what
+their terminal has sent them already."""
 WATCHED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -18,6 +22,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.number = 0
+        self._at_once = False
+        self._at = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -31,7 +37,16 @@ class Interrupts:
         for one, handler in self._before.items():
             signal.signal(one, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.number and number == signal.SIGINT:
+    def obey(self) -> None:
+        """From here on nothing has to be finished: every signal, one that came already too, raises
+        KeyboardInterrupt."""
+        self._at_once = True
+        if self.number:
             raise KeyboardInterrupt
-        self.number = number
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        now, again = time.monotonic(), bool(self.number)
+        if not again:
+            self.number, self._at = number, now
+        if self._at_once or (again and number == signal.SIGINT and now - self._at > AGAIN):
+            raise KeyboardInterrupt

@@ -23,6 +23,7 @@ from kathrine.errors import KathrineError
 from kathrine.types import TalkerOutputs
 
 if TYPE_CHECKING:
+    from kathrine.train.processes import Processes
     from kathrine.types import LossTerm
 
 
@@ -53,6 +54,16 @@ class SumNames:
     @property
     def host(self) -> list[str]:
         return [f"{what}.{label}" for label in self.losses for what in ("covered", "coverable", "missing")]
+
+
+def fetched(sums: Sequence[Sums], norm: torch.Tensor, names: SumNames, processes: Processes) -> dict[str, float]:
+    """All sums of a step over batches and processes, and the gradient's norm: the one time that the host waits."""
+    device_sums = torch.stack([one.device for one in sums]).sum(dim=0)
+    host_sums = [sum(values) for values in zip(*(one.host for one in sums), strict=True)]
+    tail = torch.tensor(host_sums, dtype=torch.float64).to(device_sums.device, non_blocking=True)
+    norm = norm.detach().double().reshape(1) / processes.size
+    vector = processes.sum_on_device(torch.cat([device_sums, tail, norm]))
+    return dict(zip([*names.device, *names.host, "grad_norm"], vector.tolist(), strict=True))
 
 
 def talker_losses(outputs: TalkerOutputs) -> torch.Tensor:

@@ -9,6 +9,7 @@ Legend: B items, N rows with a target.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,6 +50,15 @@ def spread_chance(prompter: Prompter, draw: Draw, number: int) -> Chance:
     return lambda what: (0.5 + steps[what] * number) % 1 if what in steps else drawn(what)
 
 
+def another_text(corpus: Corpus, keys: Sequence[str], number: int) -> str | None:
+    """The next of `keys` after `number`, round and round, that says something else; None where all say the same."""
+    own = corpus.example(keys[number]).text_ids["text"]
+    for key in (*keys[number + 1 :], *keys[:number]):
+        if corpus.example(key).text_ids["text"] != own:
+            return key
+    return None
+
+
 def batches_of(
     model: SpeechModel, items: Sequence[PromptedExample], batch: BatchTable, seed: int
 ) -> list[list[PromptedExample]]:
@@ -83,9 +93,10 @@ class Validator:
                 chance = spread_chance(prompter, draw, number)
                 item = prompter.prompted(corpus, draw, chance=chance)
                 right.append(item)
-                if number < table.text_gain_utterances and len(keys) > 1:
-                    other = keys[(number + 1) % len(keys)]
-                    pairs.append((item, prompter.prompted(corpus, draw, other, chance)))
+                if number < table.text_gain_utterances:
+                    other = another_text(corpus, keys, number)
+                    if other is not None:
+                        pairs.append((item, prompter.prompted(corpus, draw, other, chance)))
         self.items = right
         self.right = batches_of(model, right, batch, prompter.seed)
         self.gained = {id(item) for item, _ in pairs}
@@ -99,7 +110,7 @@ class Validator:
 
         WHERE is a data entry, `form.speaker`, `form.in_context`, `layout.streamed` or `layout.whole`; LOSS is
         `talker`, `text_gain` or the label of an auxiliary loss. None stands for a loss that could not be
-        computed. The network is left in the mode in which it was.
+        computed or is not finite; the score is then not finite either. The network is left in the mode in which it was.
         """
         groups = self._groups()
         place = {name: number for number, name in enumerate(groups)}
@@ -178,25 +189,21 @@ class Validator:
     ) -> tuple[dict[str, Any], float]:
         metrics: dict[str, Any] = {}
         for group, row in zip(groups, numbers, strict=True):
-            means = {label: (one[0] / one[1] if one[1] else None) for label, one in zip(labels, row, strict=True)}
-            if means["talker"] is None:
+            if not row[0][1]:
                 continue  # no utterance in this form
+            means = {label: _mean(total, count) for label, (total, count) in zip(labels, row, strict=True)}
             name = f"validation.{group}" if group != EVERYTHING else "validation"
             for label in labels[:-2]:
                 metrics[f"{name}.{label}"] = means[label]
             if means["gain.wrong"] is not None and means["gain.right"] is not None:
                 metrics[f"{name}.text_gain"] = means["gain.wrong"] - means["gain.right"]
         talker = [metrics[f"validation.{entry}.talker"] for entry in self.keys]
-        score = sum(talker) / len(talker)
-        metrics["validation.score"] = score
+        known = [loss for loss in talker if loss is not None]
+        score = sum(known) / len(known) if len(known) == len(talker) else math.nan
+        metrics["validation.score"] = score if known == talker else None
         return metrics, score
 
 
-def sentence(metrics: Mapping[str, Any], entries: Sequence[str]) -> str:
-    """The held-out losses in one line."""
-    parts = []
-    for entry in entries:
-        talker, gain = metrics.get(f"validation.{entry}.talker"), metrics.get(f"validation.{entry}.text_gain")
-        if talker is not None:
-            parts.append(f"{entry} {talker:.4f}" + (f" (text gain {gain:+.3f})" if gain is not None else ""))
-    return ", ".join(parts)
+def _mean(total: float, count: float) -> float | None:
+    """None where nothing was counted, and where the sum is not finite: metrics are JSON."""
+    return total / count if count and math.isfinite(total) else None

@@ -122,7 +122,7 @@ class ConsoleWatcher:
             for name, value in report.metrics.items()
             if name.endswith(".talker") and name.count(".") == 2
         }
-        losses = ", ".join(f"{name} {value:.4f}" for name, value in talker.items())
+        losses = ", ".join(f"{name} {_number(value)}" for name, value in talker.items())
         gain = report.metrics.get("validation.text_gain")
         text = f", text gain {gain:+.3f}" if isinstance(gain, float) else ""
         better = " (best so far)" if report.improved else ""

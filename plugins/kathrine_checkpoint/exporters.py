@@ -17,6 +17,8 @@ from kathrine_checkpoint.card import base_model_id, write_card
 from kathrine_checkpoint.files import all_files, complete_folder, without_paths, write_note
 
 TOLERANCE = 1e-5
+NOTICEABLE = 0.01
+"""Nat: what storing in bf16 may change a loss by before it is worth a warning."""
 
 
 def precision_of(model: SpeechModel) -> str:
@@ -152,6 +154,7 @@ class Merged(CheckpointExporter):
     run."""
 
     name = "merged"
+    folds = True
     Options = MergedOptions
     options: MergedOptions
 
@@ -181,6 +184,12 @@ class Merged(CheckpointExporter):
                 'was rounded away by bf16; set dtype = "fp32"'
                 for part, cosine in lost.items()
             ]
+            difference = checks["difference"]
+            if isinstance(difference, float) and difference > NOTICEABLE:
+                notes.append(
+                    f"the stored model has a loss {difference:.3f} nat away from the run's"
+                    + ('; set dtype = "fp32"' if dtype == "bf16" else " (computed in bf16)")
+                )
             self._card(run, partial, "finetune", self._usage(run, languages), checks)
             base_name = without_paths(run.model.facts.checkpoint)
             base = {"checkpoint": base_name, "revision": run.model.facts.revision}

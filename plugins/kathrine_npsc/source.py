@@ -7,6 +7,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 from gzip import BadGzipFile
 from pathlib import Path
 from typing import Any, Literal
@@ -125,7 +126,8 @@ class NpscSource(Source):
         names = self._day_files(files, warn)
         days: dict[tuple[str, str], list[Sentence]] = {}
         problems: list[str] = []
-        with context.progress.task(f"{self.label}: transcripts of {len(names)} days", len(names)) as advance:
+        told = f"{self.label}: transcripts of {len(names)} days"
+        with context.progress.task(told, len(names)) if loud else nullcontext(int) as advance:
             for (folder, day), name in names.items():
                 sentences, wrong = read_day(files.fetch(name), name, folder, day, options.fields)
                 days[folder, day] = sentences

@@ -82,6 +82,18 @@ def codec_fingerprint(folder: Path, window: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def speaker_fingerprint(folder: Path | str) -> str:
+    """Hash of the speaker encoder's weights: part of the key under which embeddings are cached."""
+    from kathrine_qwen3_tts.integrity import stored_bytes
+
+    # The number goes up when `log_mel`, in front of the encoder, changes its results.
+    digest = hashlib.sha256(b"log-mel 1")
+    for name, content in stored_bytes(folder, "speaker_encoder."):
+        digest.update(name.encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
 class FrameCodec:
     """The speech tokenizer as the kernel asks for it: clips padded to whole frames, official decoding."""
 
@@ -197,8 +209,6 @@ class Qwen3TtsFamily(ModelFamily):
         folder = self.resolved(workspace).path
         speaker = ""
         if has_speaker_encoder(read_config(folder)):
-            from kathrine_qwen3_tts.speaker import speaker_fingerprint
-
             speaker = speaker_fingerprint(folder)
         return Fingerprints(
             codec=codec_fingerprint(folder, self.options.attention_window),

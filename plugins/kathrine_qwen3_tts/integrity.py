@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,24 @@ def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
         verb = "is truncated" if size < 8 + length + end else "is too long"
         raise ValueError(f"{verb}: {size} bytes instead of {8 + length + end}")
     return header
+
+
+def stored_bytes(folder: Path | str, prefix: str) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of every weight whose name begins with `prefix`, as stored, sorted by name."""
+    places: dict[str, tuple[Path, int, int]] = {}
+    for file_name in weight_files(folder):
+        path = Path(folder) / file_name
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            table = json.loads(file.read(length))
+        for name, entry in table.items():
+            if name.startswith(prefix) and name != "__metadata__":
+                start, stop = entry["data_offsets"]
+                places[name] = path, 8 + length + start, stop - start
+    for name, (path, start, size) in sorted(places.items()):
+        with path.open("rb") as file:
+            file.seek(start)
+            yield name, file.read(size)
 
 
 def weight_files(folder: Path | str) -> list[str]:

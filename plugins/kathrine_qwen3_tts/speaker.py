@@ -7,7 +7,6 @@ Shapes: N samples at 24 kHz, T mel frames (hop 256), M mel bands (128), H width 
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -131,12 +130,3 @@ def load_speaker_encoder(folder: Path | str, device: torch.device | str = "cpu")
     state = {name.removeprefix(PREFIX): value.float() for name, value in read_tensors(folder, prefix=PREFIX)}
     encoder.load_state_dict(state, strict=True)
     return encoder.to(device).eval().requires_grad_(False)
-
-
-def speaker_fingerprint(folder: Path | str) -> str:
-    """Hash of the speaker encoder's weights: part of the key under which embeddings are cached."""
-    digest = hashlib.sha256(b"log-mel 1")
-    for name, value in sorted(read_tensors(folder, prefix=PREFIX), key=lambda pair: pair[0]):
-        digest.update(name.encode())
-        digest.update(value.contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]

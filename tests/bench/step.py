@@ -1,7 +1,7 @@
 """Speed of the training step on this machine: audio-seconds per second, beside the machine's matmul rate.
 
-Run with `make bench`, on a quiet machine. The model has 59 M parameters in the proportions of the 0.6B (28 layers,
-attention twice as wide as the hidden state, a five-layer sub-talker of 16 codebooks), random weights, float32. The
+Run with `make bench`, on a quiet machine. The model has 59 M parameters in the proportions of the 0.6B (talker body,
+text embedding, sub-talker and tables each with its share; attention twice as wide as the hidden state), float32. The
 utterances have the lengths of parliamentary speech (median 6 s). Everything is measured side by side in one run, each
 figure several times in turn, and the medians are printed: compare shares and ratios, not seconds of two machines.
 
@@ -47,22 +47,23 @@ from kathrine_sub_talker import SubTalker
 from kathrine_text_projection import TextProjection
 
 FRAME_SECONDS = 0.08
-WIDTH = 256
+WIDTH = 512
+CODEBOOK_SIZE = 256
 
 
 def bench_config() -> dict:
-    """The 0.6B, a quarter as wide, with a smaller text vocabulary."""
+    """The 0.6B, half as wide and a quarter as deep, with smaller vocabularies; every part keeps its share."""
     config = deepcopy(read_config(DATA))
     body = {
         "hidden_size": WIDTH,
         "intermediate_size": 3 * WIDTH,
-        "num_attention_heads": 16,
-        "num_key_value_heads": 8,
-        "head_dim": 32,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "head_dim": 128,
     }
     talker = config["talker_config"]
-    talker.update(body, num_hidden_layers=28, text_hidden_size=2 * WIDTH, text_vocab_size=16384)
-    talker["code_predictor_config"].update(body, num_hidden_layers=5, vocab_size=2048)
+    talker.update(body, num_hidden_layers=7, text_hidden_size=2 * WIDTH, text_vocab_size=18944)
+    talker["code_predictor_config"].update(body, num_hidden_layers=1, vocab_size=CODEBOOK_SIZE)
     config["speaker_encoder_config"]["enc_dim"] = WIDTH
     return config
 
@@ -93,7 +94,7 @@ def utterances(count: int) -> list[PromptedExample]:
             language="",
             split="train",
             seconds=frames * FRAME_SECONDS,
-            codes_FQ=random.integers(0, 2048, (frames, 16)).astype(np.int16),
+            codes_FQ=random.integers(0, CODEBOOK_SIZE, (frames, 16)).astype(np.int16),
             speaker_embedding_H=None,
             text_ids={"text": text},
             spoken={},

@@ -59,8 +59,10 @@ class FakeFamily(ModelFamily):
     def parameters(self, workspace: Workspace) -> None:
         return None
 
-    def fetch(self, workspace: Workspace, progress: Any) -> None:
+    def fetch(self, workspace: Workspace, progress: Any, offline: bool = False) -> None:
         self.calls["fetch"] += 1
+        if offline:
+            self.calls["offline"] += 1
 
     def fingerprints(self, workspace: Workspace) -> Fingerprints:
         return self.prints

@@ -25,9 +25,9 @@ from corpus_fakes import (
 )
 
 from kathrine.corpus.prepared import PreparedCorpus, known_facts
-from kathrine.corpus.report import corpus_table
 from kathrine.errors import KathrineError
 from kathrine.progress import SilentProgress
+from kathrine.recipe.tables import RunTable
 from kathrine.types import Utterance
 from kathrine.workspace import Workspace
 
@@ -83,6 +83,28 @@ def test_twice_is_harmless_and_computes_nothing(audio: Path, tmp_path: Path) -> 
     assert again.folder == first.folder and again.rows == first.rows
     assert family.calls == {"fetch": 1}
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "corpus").rglob("*.parquet")} == files
+
+
+def test_every_source_fetches_before_anything_is_listened_to(audio: Path, tmp_path: Path) -> None:
+    made = recipe(utterances(audio, 6), utterances(audio, 6))
+
+    def refuse(context: object) -> None:
+        raise KathrineError("2 mistakes in the manifest")
+
+    made.data[1].source.prepare = refuse  # type: ignore[method-assign]
+    progress = SilentProgress()
+    with pytest.raises(KathrineError, match="2 mistakes"):
+        prepared(tmp_path, made, progress)
+    assert not progress.tasks
+
+
+def test_offline_is_told_to_the_model(audio: Path, tmp_path: Path) -> None:
+    made = recipe(utterances(audio, 6))
+    prepared(tmp_path, made)
+    assert made.model.calls["offline"] == 0
+    made.run = RunTable(offline=True)
+    prepared(tmp_path, made)
+    assert made.model.calls["offline"] == 1
 
 
 def test_what_was_encoded_before_an_error_is_kept(audio: Path, tmp_path: Path) -> None:
@@ -187,6 +209,10 @@ def test_what_is_wrong_with_recordings_is_counted_and_the_run_goes_on(audio: Pat
     assert told["noise"]["reason"] == "corrupt" and "noise.mp3" in told["noise"]["detail"]
     assert told["u003"]["kept"] and told["u003"]["original_rate"] == 8000
     assert "kept 20 of 35" in progress.said[-1] and "corrupt 2" in progress.said[-1]
+    missing, corrupt, differs = progress.warned
+    assert missing.startswith("a: missing file: absent: ") and missing.endswith("absent.wav")
+    assert corrupt.startswith("a: corrupt: noise: noise.mp3: ") and corrupt.endswith("(and 1 more)")
+    assert differs.startswith("a: length differs: differs: ")
 
 
 def test_limits_of_an_entry_count_accepted_audio(audio: Path, tmp_path: Path) -> None:
@@ -249,15 +275,6 @@ def test_cut_utterances_are_measured_and_get_no_added_stop(audio: Path, tmp_path
     assert corpus.facts["entries"]["a"]["cut_share"] == pytest.approx(3 / 9, abs=1e-4)
 
 
-def test_narrow_band_and_cut_sources_are_warned_about_by_name(audio: Path, tmp_path: Path) -> None:
-    progress = SilentProgress()
-    given = [replace(each, cut=True) for each in utterances(audio, 6)]
-    prepared(tmp_path, recipe(given, table={"narrowband_hz": 7000.0}), progress)
-    narrow, cut = progress.warned
-    assert narrow.startswith("a: ") and "4.0 kHz" in narrow and "8000 Hz" in narrow
-    assert cut.startswith("a: 100%")
-
-
 # --------------------------------------------------------------------------- reading
 
 
@@ -271,13 +288,3 @@ def test_what_can_not_be_opened_is_named(audio: Path, tmp_path: Path) -> None:
     marker.write_text(marker.read_text().replace('"format": 1', '"format": 0'))
     with pytest.raises(KathrineError, match="another kathrine"):
         PreparedCorpus.open(corpus.folder)
-
-
-def test_the_table_says_it_all(audio: Path, tmp_path: Path) -> None:
-    from rich.console import Console
-
-    corpus = prepared(tmp_path, recipe(utterances(audio, 20), table={"min_seconds": 0.7}))
-    console = Console(width=200, record=True, file=(tmp_path / "out").open("w"))
-    console.print(corpus_table(corpus.facts))
-    text = console.export_text()
-    assert "too short" in text and "4.0 kHz" in text and " 3 " in text

@@ -4,6 +4,9 @@ encoder."""
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +88,22 @@ def test_a_table_for_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert done.exit_code == 0
     assert "Prepared corpus" in done.stdout and "the recording does not exist" in done.stdout
     assert "prepared corpus: " in done.stdout and "manifest: kept 6 of 7 utterances" in done.stderr
+
+
+PROBE = """
+import sys
+from click.testing import CliRunner
+from kathrine.cli.prepare import command
+done = CliRunner().invoke(command, sys.argv[1:], catch_exceptions=False)
+assert done.exit_code == 0, done.output
+heavy = {"torch", "transformers", "datasets", "peft", "accelerate", "torchcodec", "torchaudio", "librosa"}
+print(*sorted(heavy & sys.modules.keys()))
+"""
+
+
+def test_a_corpus_that_is_up_to_date_needs_no_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write_corpus(tmp_path)
+    corpus_of(recipe, tmp_path / "ws", monkeypatch)
+    probe = [sys.executable, "-c", PROBE, str(recipe)]
+    done = subprocess.run(probe, capture_output=True, text=True, check=True, env=dict(os.environ))
+    assert done.stdout.split() == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from corpus_fakes import FRAME, RATE, SIZE, FakeFamily, prepared, recipe, rejected, speech, utterances
+from corpus_fakes import FRAME, RATE, SIZE, FakeFamily, Shouting, prepared, recipe, rejected, speech, utterances
 
 from kathrine.errors import KathrineError
 from kathrine.progress import SilentProgress
@@ -116,7 +116,7 @@ def test_codes_of_the_manifest_are_imported(audio: Path, tmp_path: Path) -> None
         replace(given[5], id="flat", codes=flat),
         replace(given[2], id="large", codes=((SIZE, 0, 0, 0),) * 12),
         replace(given[2], id="narrow", codes=((0, 0, 0),) * 12),
-        replace(given[2], id="voiceless", audio=None, codes=frames),
+        replace(given[2], id="voiceless", audio=None, codes=frames, cut=True),
     ]
     progress = SilentProgress()
     corpus = prepared(tmp_path, recipe(rows, family=family), progress)
@@ -129,6 +129,9 @@ def test_codes_of_the_manifest_are_imported(audio: Path, tmp_path: Path) -> None
     assert "a: 1 rows held their codes as one flat list: cut into frames of 4" in progress.said
     voice = tmp_path / "voice.wav"
     soundfile.write(voice, speech(3.0, 77), 8000)
-    alone = prepared(tmp_path, recipe(rows, reference="file", reference_file=str(voice)))
+    alone = prepared(tmp_path, recipe(rows, language=Shouting(), reference="file", reference_file=str(voice)))
+    assert [row.id for row in alone.rows if row.cut] == ["voiceless"]
+    assert not alone.example("a/voiceless").spoken["text"].endswith(".")
+    assert alone.example("a/framed").spoken["text"].endswith(".")
     assert alone.example("a/voiceless").speaker_embedding_H is None
     assert alone.row("a/voiceless").reference == "__reference__"

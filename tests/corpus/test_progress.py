@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from rich.console import Console
@@ -44,9 +45,13 @@ def test_bars_on_a_terminal() -> None:
     assert isinstance(progress, RichProgress)
     with progress, progress.task("encoding", total=4) as advance:
         advance(3, description="encoding [fast]")
+        time.sleep(0.3)  # bars are drawn ten times a second
         progress.say("news [bold]")
         progress.warn("careful")
+        progress.say("x" * 150)
     shown = stream.getvalue()
+    assert "x" * 150 in shown  # a line to paste must not be broken
+    assert "75%" not in shown.partition("encoding [fast]: done in 0 s")[2]
     assert "75%" in shown and "news [bold]" in shown and "warning: careful" in shown and "encoding" in shown
 
 

@@ -14,7 +14,7 @@ from tiny_training import made_up, prompted, tiny_family, tiny_model, workspace
 
 from kathrine import KathrineError
 from kathrine.types import Sampling, SpeechRequest
-from kathrine_checkpoint import Merged
+from kathrine_checkpoint import Adapter, Merged
 from kathrine_checkpoint.merged import first_weights
 from kathrine_freeze import Freeze, FreezeOptions
 from kathrine_language_tag import LanguageTag, LanguageTagOptions
@@ -104,6 +104,15 @@ def test_bf16_says_what_was_lost(tmp_path: Path) -> None:
     assert {value.dtype for value in stored.values()} == {torch.bfloat16}
 
 
+def test_a_stored_model_with_another_loss_is_warned_about(run, tmp_path: Path) -> None:
+    for difference, warned in ((0.005, False), (0.1, True)):
+        calls, progress = iter([1.0, 1.0 + difference]), Quiet()
+        changed = replace(run, validation_loss=lambda _, calls=calls: next(calls))
+        result = merged(dtype="bf16").export(changed, tmp_path / str(difference), progress)
+        assert any("nat away from the run's" in note for note in result.notes) == warned
+        assert len(progress.warned) == len(result.notes)
+
+
 def test_bf16_keeps_large_updates(run, tmp_path: Path) -> None:
     result = merged(dtype="bf16").export(run, tmp_path / "out", Quiet())
     assert result.checks["update stored in text_projection"] > 0.98  # type: ignore[operator]
@@ -163,3 +172,7 @@ def test_a_strategy_that_can_not_be_folded_is_refused(run, tmp_path: Path) -> No
     stubborn = Stubborn(FreezeOptions(lr=1e-3, first_layers=1), "tall")
     with pytest.raises(KathrineError, match=r"strategy\.tall can not be merged: it is too tall"):
         merged().export(replace(run, strategies=[stubborn]), tmp_path / "out", Quiet())
+
+
+def test_check_is_told_that_everything_has_to_fold() -> None:
+    assert Merged.folds and not Adapter.folds

@@ -12,12 +12,12 @@ from safetensors.numpy import load_file
 
 from kathrine.errors import KathrineError
 from kathrine_qwen3_tts.config import known_config, parameter_census
+from kathrine_qwen3_tts.family import speaker_fingerprint
 from kathrine_qwen3_tts.speaker import (
     SpeakerEncoder,
     load_speaker_encoder,
     log_mel,
     speaker_embedding,
-    speaker_fingerprint,
 )
 
 GOLD = Path(__file__).parent.parent / "data" / "gold"

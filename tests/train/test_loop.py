@@ -22,6 +22,7 @@ from kathrine.testing import ToyFamily, ToyStages, TrainAll, prepared_toy_corpus
 from kathrine.toy import ToyModel, ToyOptions
 from kathrine.train.folder import RunFolder
 from kathrine.train.loop import Loop
+from kathrine.train.optimizer import clipped_norm
 from kathrine.train.run import run
 from kathrine.train.validation import Validator
 from kathrine.types import ExportResult, RunOutcome, SelfCheck
@@ -248,6 +249,15 @@ def test_adamw_takes_the_recipe_s_betas_and_eps(tmp_path: Path, monkeypatch: Any
     assert rates == [(0.015, 0.005), (0.03, 0.01), (0.03, 0.01), (0.03, 0.01)]
 
 
+def test_gradients_are_clipped_where_wanted() -> None:
+    for clip, left in ((0.5, 0.5), (100.0, 5.0), (0.0, 5.0)):
+        used, unused = torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(3))
+        used.grad = torch.tensor([3.0, 4.0])
+        assert clipped_norm([used, unused], clip).item() == pytest.approx(5.0)
+        assert used.grad.norm().item() == pytest.approx(left, rel=1e-5)
+        assert unused.grad is not None and not unused.grad.any()
+
+
 def test_cosine_ends_at_its_share(tmp_path: Path) -> None:
     recipe = toy_recipe(tmp_path / "run", train={"steps": 12, "warmup_steps": 4, "final_lr_share": 0.2})
     train(recipe)
@@ -400,7 +410,7 @@ def test_results_come_from_the_wanted_checkpoint(tmp_path: Path, monkeypatch: An
     ((made, weights_from, same, loss),) = seen
     assert made == step and f"{export_from} checkpoint, step {step}" in weights_from
     assert same and math.isfinite(loss)
-    assert any("export keep" in said for said in progress.said)
+    assert any(said.split() == ["export/keep", "loss", "1.5"] for said in progress.said)
     assert any("a note" in said for said in progress.said)
 
 
@@ -494,6 +504,20 @@ def test_more_steps_are_allowed_where_the_schedule_permits(tmp_path: Path) -> No
     assert "cosine" in refused.value.hint
     with pytest.raises(KathrineError, match=r"\+train\.steps = 10"):
         train(made("constant", 10, "constant"), resume=True)
+
+
+def test_other_versions_are_told_on_resume(tmp_path: Path) -> None:
+    recipe = toy_recipe(tmp_path / "run", train={"steps": 2})
+    train(recipe)
+    same, other = SilentProgress(), SilentProgress()
+    train(recipe, same, resume=True)
+    path = tmp_path / "run" / "versions.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "packages": {**document["packages"], "torch": "1.0"}, "threads": 99}))
+    train(recipe, other, resume=True)
+    assert not [warning for warning in same.warned if "since this run began" in warning]
+    (warning,) = [warning for warning in other.warned if "since this run began" in warning]
+    assert "torch 1.0 -> " in warning and "threads 99 -> " in warning and "numpy" not in warning
 
 
 def test_another_corpus_is_refused(tmp_path: Path) -> None:
@@ -597,6 +621,7 @@ def test_events_come_in_order_and_the_end_always_comes(tmp_path: Path) -> None:
         train(recipe)
     head = ["start 4 None", "validation 0", "stage train 0", "step 1", "step 2", "saved 2 last", "step 3"]
     assert seen == [*head, "end failed 3"]
+    assert "error: RuntimeError: the disk of the watcher is full" in (tmp_path / "run" / "console.log").read_text()
     seen.clear()
     fail = False
     train(recipe, resume=True)

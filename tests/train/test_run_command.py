@@ -129,9 +129,18 @@ def test_stopped_by_sigterm_and_resumed_with_the_printed_line(shell: Shell) -> N
     assert code == 2 and "is not empty" in output and "--resume" in output and "Traceback" not in output
 
 
+TORCHRUN = "-m torch.distributed.run --standalone --nproc_per_node 2"
+# --multi_gpu: what `accelerate launch` takes by itself where there are two; gloo carries it here
+ACCELERATE = (
+    "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
+    " --dynamo_backend no --main_process_port 0"
+)
+
+
 @pytest.mark.slow
-def test_torchrun(shell: Shell) -> None:
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+@pytest.mark.parametrize("command", [TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate"])
+def test_two_processes_of_a_launcher(shell: Shell, command: str) -> None:
+    launcher = tuple(command.split())
     code, output = shell.run("--set", "train.steps=6", "--folder", "two", launcher=launcher)
     assert code == 0, output
     versions = json.loads((shell.folder / "two" / "versions.json").read_text())

@@ -1,0 +1,64 @@
+"""What prepare says at its end: the tables, at the width of a terminal, and the warnings that name an entry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from corpus_fakes import prepared, recipe, utterances
+from rich.console import Console
+
+from kathrine.corpus.gates import EXPLANATIONS
+from kathrine.corpus.report import corpus_table
+from kathrine.progress import SilentProgress
+from kathrine.recipe.tables import PrepareTable
+
+
+@pytest.fixture(scope="module")
+def audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("audio")
+
+
+def test_narrow_band_and_cut_sources_are_warned_about_by_name(audio: Path, tmp_path: Path) -> None:
+    progress = SilentProgress()
+    given = [replace(each, cut=True) for each in utterances(audio, 6)]
+    prepared(tmp_path, recipe(given, table={"narrowband_hz": 7000.0}), progress)
+    narrow, cut = progress.warned
+    assert narrow.startswith("a: ") and "4.0 kHz" in narrow and "8000 Hz" in narrow
+    assert cut.startswith("a: 100%")
+
+
+def test_recordings_of_16_khz_are_never_taken_silently() -> None:
+    assert PrepareTable().narrowband_hz > 8000
+
+
+def test_the_table_says_it_all(audio: Path, tmp_path: Path) -> None:
+    corpus = prepared(tmp_path, recipe(utterances(audio, 20), table={"min_seconds": 0.7}))
+    console = Console(width=200, record=True, file=(tmp_path / "out").open("w"))
+    console.print(corpus_table(corpus.facts))
+    text = console.export_text()
+    assert "too short" in text and " 4.0 " in text and " 3 " in text
+
+
+def test_the_table_fits_80_columns_with_the_numbers_of_a_real_corpus(audio: Path, tmp_path: Path) -> None:
+    entry = prepared(tmp_path, recipe(utterances(audio, 20))).facts["entries"]["a"]
+    entry |= {"seen": 55400, "kept": 41230, "hours": 60.0, "speakers": 261, "bandwidth_hz": 10512.0}
+    entry |= {"splits": {"train": {"utterances": 36000}, "validation": {"utterances": 2600}}}
+    entry |= {"rejected": dict.fromkeys(EXPLANATIONS, 12345)}
+    console = Console(width=80, record=True, file=(tmp_path / "out").open("w"))
+    console.print(corpus_table({"entries": {"stortinget-48k": entry}}))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    head = next(line for line in lines if line.startswith("data"))
+    assert head.split() == ["data", "seen", "kept", "hours", "train", "valid.", "test", "speakers", "kHz", "cut"]
+    row = next(line for line in lines if line.startswith("stortinget-48k"))
+    assert row.split() == ["stortinget-48k", "55400", "41230", "60.00", "36000", "2600", "0", "261", "10.5", "0%"]
+    for reason in EXPLANATIONS:
+        assert any(line.startswith("stortinget-48k") and f" {reason} " in line for line in lines)
+
+
+def test_the_documentation_explains_every_reason() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for reason, meaning in EXPLANATIONS.items():
+        assert f"| {reason} | {meaning} |" in page
