@@ -123,7 +123,7 @@ def strategies(kind: str, parts: Sequence[str]) -> list[Strategy]:
     if kind == "full":
         return [Freeze(Freeze.Options(parts=[part for part in parts if part != "speaker_encoder"], lr=1e-5))]
     return [
-        Lora(Lora.Options(r=16, alpha=32, dropout=0.05, mlp=True, lr=1e-5)),
+        Lora(Lora.Options(r=4, alpha=8, dropout=0.1, lr=1e-5)),  # as in recipes/baseline.toml
         TextProjection(TextProjection.Options(lr=1e-5)),
     ]
 
