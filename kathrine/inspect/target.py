@@ -30,7 +30,8 @@ def find_target(name: str, recipe: Recipe | None, catalog: Catalog, workspace: W
     Raises: KathrineError for a name that no installed model family knows.
     """
     folder = Path(name).expanduser()
-    if (folder / RUN_RECIPE).is_file():
+    # an export holds its recipe too, but no checkpoints: it is inspected as a model
+    if (folder / RUN_RECIPE).is_file() and (folder / "checkpoints").is_dir():
         trained = load_recipe(folder / RUN_RECIPE, catalog=catalog)
         return Target(trained.model, recipe or trained, folder)
     if folder.exists() and not folder.is_dir():
