@@ -234,5 +234,6 @@ def check_same_run(
             "more steps make another run. Take the recipe as it was, or start anew with another --folder"
         )
     else:
-        hint = f"take the recipe as it was (kathrine run {folder.recipe} --folder {folder.path} --resume), or another --folder"
+        again = f"kathrine run {folder.recipe} --folder {folder.path} --resume"
+        hint = f"take the recipe as it was ({again}), or another --folder"
     raise KathrineError(f"the recipe has changed since {folder.path} began:\n{diff}", hint)
