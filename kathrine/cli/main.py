@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -119,6 +121,8 @@ def run(args: list[str] | None = None) -> int:
     try:
         result: Any = cli.main(args=args, prog_name="kathrine", standalone_mode=False)
     except KathrineError as error:
+        if os.environ.get("KATHRINE_TRACEBACK"):  # for those who write plugins
+            traceback.print_exception(error)
         click.echo(f"kathrine: {error}", err=True)
         return error.exit_code
     except click.ClickException as error:

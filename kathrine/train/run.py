@@ -42,10 +42,13 @@ def run(
     Returns: how it ended; `interrupted` after Ctrl-C, SIGTERM or SIGHUP, with everything saved.
     Raises: KathrineError for everything that the user can mend, before any work where that is possible.
     """
-    # 1. The folder: nothing is overwritten by accident.
+    # 1. The folder: nothing is overwritten by accident, and no run goes on under another recipe. What only the
+    # prepared data can tell, whether it is merely longer, is asked in 4.
     folder = RunFolder.of(recipe)
     folder.refuse_unless_ready(resume)
     old = _old_document(folder)
+    if old is not None:
+        check_same_run(folder, recipe, old, folder.newest_checkpoint(), None)
 
     # 2. The processes. All but the first one keep silent, and wait where the first one works alone.
     from kathrine.train.processes import Processes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ class ParameterSpec:
 class ModelFacts:
     """What the kernel may know of a model. Rates: Hz and frames per second.
 
-    parts: role names in the order in which a person reads the model. released: whether its weights are known to be
-    trained ones; a run then refuses a checkpoint that does not fit real speech.
+    parts: role names in the order in which a person reads the model. languages: row of each language tag by name.
+    taken_rows: rows of the table of language tags that mean something already, and what. released: whether its weights
+    are known to be trained ones; a run then refuses a checkpoint that does not fit real speech.
     """
 
     family: str
@@ -43,7 +45,8 @@ class ModelFacts:
     codebooks: int
     codebook_size: int
     parts: tuple[str, ...]
-    languages: tuple[str, ...] = ()
+    languages: Mapping[str, int] = field(default_factory=dict)
+    taken_rows: Mapping[int, str] = field(default_factory=dict)
     speakers: tuple[str, ...] = ()
     released: bool = False
 

@@ -48,6 +48,9 @@ class LibrivoxSource(Source):
     name = "librivox"
     Options = LibrivoxOptions
 
+    def variants(self) -> tuple[str, ...]:
+        return ("text",)
+
     def prepare(self, context: SourceContext) -> None:
         files, warn = self._open(context), context.progress.warn
         self._licence(files)
