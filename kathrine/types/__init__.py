@@ -15,9 +15,11 @@ from kathrine.types.model import (
     Sampling,
     SelfCheck,
     SpeechRequest,
+    Stop,
     TalkerOutputs,
 )
 from kathrine.types.run import (
+    AdapterFacts,
     Checkpoint,
     Claim,
     DataSize,
@@ -30,6 +32,7 @@ from kathrine.types.run import (
 )
 
 __all__ = [
+    "AdapterFacts",
     "Checkpoint",
     "Claim",
     "DataSize",
@@ -49,6 +52,7 @@ __all__ = [
     "Split",
     "Stage",
     "StepReport",
+    "Stop",
     "TalkerOutputs",
     "Utterance",
     "ValidationReport",

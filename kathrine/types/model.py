@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import torch
 
 
+Stop = Literal["end", "budget", "repetition"]
+"""Why synthesis ended: the model decided so, its frame budget was used up, or it went round in circles."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
     """One parameter of a model, known without its weights. `part` is the family's role name for it."""
@@ -126,7 +130,7 @@ class Generated:
     """One synthesised utterance. codes_TQ: int16 [T, Q]; stop: why it ended; reference frames are not in it."""
 
     codes_TQ: np.ndarray
-    stop: Literal["end", "budget"]
+    stop: Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,20 @@ class RunOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterFacts:
+    """What an adapter folder says of itself. checkpoint, revision: of the base model that it belongs to; empty where
+    it does not say. parts: what can be left out when it is put onto a model (`lora`, `text_projection`...). languages:
+    tags that it brings, by name the row. notes: what a user should know of it."""
+
+    folder: Path
+    checkpoint: str
+    revision: str
+    parts: tuple[str, ...]
+    languages: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ExportResult:
     """What an exporter made. checks: name -> measured value or sentence; notes: what the user should know."""
 

@@ -188,10 +188,11 @@ class Qwen3TtsModel(SpeechModel):
         max_frames: int,
         seed: int = 0,
         progress: Callable[[int], None] | None = None,
+        repeats: Callable[[Sequence[int]], bool] | None = None,
     ) -> list[Generated]:
         prompts = [self.request_prompt(request) for request in requests]
         with self._computing():
-            return generate(self.network, prompts, sampling, max_frames, seed, progress)
+            return generate(self.network, prompts, sampling, max_frames, seed, progress, repeats)
 
     def self_test(self) -> list[SelfCheck]:
         with self._computing():

@@ -13,7 +13,8 @@ import soundfile
 from kathrine import Workspace
 from kathrine.progress import SilentProgress
 from kathrine.recipe.tables import SpeakTable
-from kathrine.speech.samples import frame_budget, sampling_of, speak_samples
+from kathrine.speech.samples import sampling_of, speak_samples
+from kathrine.speech.takes import frame_budget
 from kathrine.testing import ToyFamily
 from kathrine.toy import CODEBOOKS
 from kathrine.types import Generated, Sampling, SpeechRequest
