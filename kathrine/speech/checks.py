@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kathrine.speech.limits import SpeechLimits
+from kathrine.speech.noise import NoiseFacts, noise_facts
+from kathrine.speech.spectrum import HOP_SECONDS, WINDOW_SECONDS, window_levels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,12 +26,10 @@ LOUDEST = 1.5
 """A peak above it is no wave in [-1, 1]: integers that were not scaled."""
 CLIPPED_SHARE, FULL_SCALE, CLIPPING_PEAK = 0.002, 0.999, 0.5
 OFFSET_SHARE = 0.02
-QUIET_DB, ACTIVE_DB = 40.0, 25.0
-"""Under the loudest window: what counts as a pause, and what counts as a voiced frame."""
+QUIET_DB = 40.0
+"""Under the loudest window: what counts as a pause."""
 NOISE_FLATNESS = 0.3
 """Median spectral flatness of voiced frames; 85 good files had 0.04 at most, white noise has 0.56."""
-WINDOW_SECONDS, HOP_SECONDS = 0.032, 0.016
-BAND_HZ = (80.0, 7000.0)
 REPEATED_SECONDS, REPEATED_TIMES, LONGEST_PERIOD = 4.0, 3, 25
 FREE_SECONDS = 3.0
 """A take this short is never called a runaway: one word may be drawn out."""
@@ -65,6 +65,10 @@ ADVICE: dict[str, tuple[str, str]] = {
 """Every flag -> its likely cause, and what to try next."""
 
 
+NO_NOISE = NoiseFacts(FLOOR_DB, 0.0, FLOOR_DB)
+"""Of a take in which there is nothing to hear."""
+
+
 @dataclass(frozen=True, slots=True)
 class WaveFacts:
     """Measured on one take. rms_db, peak_db: dBFS (-120 for digital silence). offset: mean over peak. lead, tail,
@@ -81,7 +85,7 @@ class WaveFacts:
     tail: float = 0.0
     longest_pause: float = 0.0
     active: float = 0.0
-    flatness: float = 0.0
+    noise: NoiseFacts = NO_NOISE
     period: int = 0
 
 
@@ -135,34 +139,20 @@ def measure(
     flags += ["out of range"] * (peak > LOUDEST) + ["offset"] * (offset > OFFSET_SHARE and not silent)
     seconds = wave.size / sample_rate
     lead, tail, longest, active = pauses(wave, sample_rate) if not silent else (seconds, 0.0, 0.0, 0.0)
-    flatness = voiced_flatness(wave, sample_rate) if not silent else 0.0
+    noise = noise_facts(wave, sample_rate) if not silent else NO_NOISE
     if not silent:
         long = (
             ("late start", lead > limits.lead_seconds),
             ("long tail", tail > limits.tail_seconds),
             ("long pause", longest > limits.pause_seconds),
-            ("noise-like", flatness > NOISE_FLATNESS),
+            ("noise-like", noise.flatness > NOISE_FLATNESS),
         )
         flags += [name for name, found in long if found]
     count = letters(text)
     if count:
         flags += ["runaway"] * (seconds > max(FREE_SECONDS, limits.seconds_per_letter * count))
         flags += ["truncated"] * (not silent and active < limits.active_seconds_per_letter * count)
-    return WaveFacts(
-        seconds, rms_db, decibel(peak), tuple(flags), offset, lead, tail, longest, active, flatness, period
-    )
-
-
-def window_levels(wave: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Root mean square [W] of windows of 32 ms, every 16 ms; one window for anything shorter."""
-    import numpy as np
-
-    window, hop = round(WINDOW_SECONDS * sample_rate), round(HOP_SECONDS * sample_rate)
-    if len(wave) <= window:
-        return np.sqrt(np.mean(np.square(wave, dtype=np.float64), keepdims=True))
-    total = np.concatenate([[0.0], np.cumsum(np.square(wave, dtype=np.float64))])
-    first = np.arange(0, len(wave) - window + 1, hop)
-    return np.sqrt(np.maximum(total[first + window] - total[first], 0.0) / window)
+    return WaveFacts(seconds, rms_db, decibel(peak), tuple(flags), offset, lead, tail, longest, active, noise, period)
 
 
 def pauses(wave: np.ndarray, sample_rate: int) -> tuple[float, float, float, float]:
@@ -180,29 +170,6 @@ def pauses(wave: np.ndarray, sample_rate: int) -> tuple[float, float, float, flo
     longest = int(gaps.max()) - 1 if len(gaps) else 0
     tail = max(0.0, len(wave) / sample_rate - last * HOP_SECONDS - WINDOW_SECONDS)
     return first * HOP_SECONDS, tail, longest * HOP_SECONDS, len(places) * HOP_SECONDS
-
-
-def spectra(wave: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """Power [W, bins] of windows of 32 ms every 16 ms (Hann), and the frequency of each bin in Hz."""
-    import numpy as np
-
-    window, hop = round(WINDOW_SECONDS * sample_rate), round(HOP_SECONDS * sample_rate)
-    padded = np.pad(wave.astype(np.float32), (0, max(0, window - len(wave))))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    power = np.abs(np.fft.rfft(frames * np.hanning(window).astype(np.float32), axis=1)) ** 2
-    return power, np.fft.rfftfreq(window, 1 / sample_rate)
-
-
-def voiced_flatness(wave: np.ndarray, sample_rate: int) -> float:
-    """Median spectral flatness (geometric over arithmetic mean of the power from 80 to 7000 Hz) of the windows that
-    are within 25 dB of the loudest: near 0 for voices, 0.56 for white noise."""
-    import numpy as np
-
-    power, hertz = spectra(wave, sample_rate)
-    band = power[:, (hertz >= BAND_HZ[0]) & (hertz <= BAND_HZ[1])] + 1e-20
-    level = power.sum(axis=1)
-    band = band[level >= level.max() * 10 ** (-ACTIVE_DB / 10)]
-    return float(np.median(np.exp(np.log(band).mean(axis=1)) / band.mean(axis=1)))
 
 
 def repeated_period(codes_T: np.ndarray, frames_per_second: float) -> int:

@@ -11,7 +11,7 @@ from kathrine.components import Codec, Progress, SpeechModel
 from kathrine.recipe.tables import SpeakTable
 from kathrine.speech.limits import SpeechLimits
 from kathrine.speech.takes import Part, Take, make_take, write_wave
-from kathrine.types import Sampling, SpeechRequest
+from kathrine.types import Sampling
 
 
 def sampling_of(table: SpeakTable) -> Sampling:
@@ -33,7 +33,7 @@ def speak_samples(
     *,
     model: SpeechModel,
     codec: Codec,
-    requests: Sequence[tuple[str, SpeechRequest]],
+    lines: Sequence[tuple[str, Sequence[Part]]],
     sampling: Sampling,
     max_seconds: float,
     seed: int,
@@ -43,17 +43,17 @@ def speak_samples(
 ) -> list[Take]:
     """Synthesise sentences one by one and write `01.wav`, `02.wav`... and `samples.json`.
 
-    Given: requests, (written text, what to synthesise) pairs; folder, made if missing. Returns: what was measured,
-    in order. Sentences get seeds of their own, so that leaving one out changes no other.
+    Given: lines, written texts with what speaks them; folder, made if missing; seed, the same for every sentence, so
+    that leaving one out changes no other. Returns: what was measured, in order.
     """
     folder.mkdir(parents=True, exist_ok=True)
     takes: list[Take] = []
-    with progress.task("speaking test sentences", total=len(requests)) as advance:
-        for number, (text, request) in enumerate(requests, start=1):
+    with progress.task("speaking test sentences", total=len(lines)) as advance:
+        for number, (text, parts) in enumerate(lines, start=1):
             take, wave = make_take(
                 model,
                 codec,
-                [Part(text, request)],
+                parts,
                 text=text,
                 sampling=sampling,
                 max_seconds=max_seconds,

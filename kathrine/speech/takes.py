@@ -36,8 +36,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """What was measured on one take; see `WaveFacts` for levels, pauses and flags. generate_seconds and decode_seconds
-    are wall time; stop: why the synthesis ended (of several sentences the worst); file: name of the WAV."""
+    """What was measured on one take; see `WaveFacts` for levels, pauses and flags, `NoiseFacts` for the last three.
+    generate_seconds and decode_seconds are wall time; stop: why the synthesis ended (of several sentences the worst);
+    file: name of the WAV."""
 
     text: str
     file: str
@@ -57,6 +58,8 @@ class Take:
     longest_pause: float = 0.0
     active: float = 0.0
     flatness: float = 0.0
+    floor_db: float = 0.0
+    high_db: float = 0.0
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -145,7 +148,9 @@ def make_take(
         tail=found.tail,
         longest_pause=found.longest_pause,
         active=found.active,
-        flatness=found.flatness,
+        flatness=found.noise.flatness,
+        floor_db=found.noise.floor_db,
+        high_db=found.noise.high_db,
     )
     return take, wave
 

@@ -5,8 +5,9 @@ import pytest
 import soundfile
 
 from kathrine.datafiles import bundled_samples
-from kathrine.speech.checks import ADVICE, FLOOR_DB, measure, repeated_period, voiced_flatness
+from kathrine.speech.checks import ADVICE, FLOOR_DB, measure, repeated_period
 from kathrine.speech.limits import SpeechLimits, limits_from, pace, percentile
+from kathrine.speech.spectrum import voiced_flatness
 
 RATE = 24_000
 FRAMES = 12.5
@@ -53,7 +54,7 @@ BROKEN = {
 def test_broken_waves_are_flagged(name: str) -> None:
     facts = measure(BROKEN[name], RATE)
     assert name.split(",")[0] in facts.flags
-    assert np.isfinite([facts.rms_db, facts.peak_db, facts.offset, facts.flatness]).all()
+    assert np.isfinite([facts.rms_db, facts.peak_db, facts.offset, facts.noise.flatness]).all()
 
 
 @pytest.mark.parametrize(

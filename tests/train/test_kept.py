@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from toy_runs import lines, steps_kept, train
+from toy_runs import lines, state, steps_kept, train
 
 from kathrine import Exporter
 from kathrine.progress import SilentProgress
 from kathrine.testing import ToyStages, prepared_toy_corpus, toy_recipe
-from kathrine.train.folder import RunFolder
 from kathrine.train.validation import Validator
 from kathrine.types import ExportResult
 
@@ -36,10 +34,6 @@ def test_checkpoints_that_are_kept(tmp_path: Path) -> None:
     assert states[3]["reasons"] == ["last", "epoch 1"]
     assert states[6]["reasons"] == ["last", "epoch 2"]
     assert "every" in states[10]["reasons"]
-
-
-def state(recipe: Any, step: int) -> dict:
-    return json.loads((RunFolder.of(recipe).checkpoints / f"{step:08d}" / "state.json").read_text())
 
 
 def test_best_is_the_lowest_held_out_loss(tmp_path: Path, monkeypatch: Any) -> None:

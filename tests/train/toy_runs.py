@@ -30,3 +30,7 @@ def steps_kept(recipe: Any) -> list[int]:
 
 def sub_talker(**options: Any) -> SubTalker:
     return SubTalker(SubTalkerOptions(weight=0.2, **options))
+
+
+def state(recipe: Any, step: int) -> dict:
+    return json.loads((RunFolder.of(recipe).checkpoints / f"{step:08d}" / "state.json").read_text())
