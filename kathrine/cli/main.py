@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "Train, validate and export: everything a recipe says.",
     "prepare": "Fetch the data of a recipe and encode it; `run` does this by itself.",
     "speak": "Say texts with a run, a checkpoint, an adapter or a model, and measure what comes out.",
+    "listen": "Write a blind listening page of two or three systems, or score its results.",
     "check": "Find every mistake in a recipe and print its plan; needs no weights.",
     "inspect": "Look into a model: parts, parameters, what a recipe trains, self-test.",
     "plugins": "List what is installed; `plugins show NAME` prints options.",
