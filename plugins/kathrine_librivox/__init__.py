@@ -1,4 +1,4 @@
-"""Source `librivox`: read-aloud books, segmented, as metadata.csv and one file an utterance."""
+"""Sources `librivox` (a segmented set of read-aloud books) and `librivox_catalogue` (chapters of the catalogue)."""
 
 import kathrine
 from kathrine_librivox.source import LibrivoxSource

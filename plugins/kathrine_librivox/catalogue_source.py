@@ -1,0 +1,309 @@
+"""The component of the catalogue: options, and the order of work. Books first, then section by section until it is
+enough."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from kathrine import KathrineError, Options, Source, SourceContext
+from kathrine.datafiles import safe_name
+from kathrine.suggest import did_you_mean
+from kathrine.types import Utterance
+from kathrine_librivox.catalogue.archive import Item, read_item
+from kathrine_librivox.catalogue.books import Book, text_of
+from kathrine_librivox.catalogue.listing import Catalogue, wanted_entries
+from kathrine_librivox.catalogue.reading import Desk, ReadSection, Tally, only_reader, read_book
+from kathrine_librivox.catalogue.rights import rights_warning
+from kathrine_librivox.catalogue.texts import BookTexts
+from kathrine_librivox.catalogue.web import Web
+from kathrine_librivox.chapters import ChapterCache
+from kathrine_librivox.cutting import CuttingOptions, cutter
+
+FILTER_LOSS = 1.15
+"""Cut hours over wanted hours: what the gates of prepare are expected to leave out."""
+
+
+class CatalogueOptions(CuttingOptions):
+    """Options of `source = "librivox_catalogue"`."""
+
+    language: str | list[str] = "Norwegian"
+    """Language, or several, as LibriVox writes them: "Norwegian" and "Nynorsk" are two."""
+    books: list[int] = Field(default_factory=list)
+    """Numbers of the books to take, in this order; empty takes every released book of the language."""
+    texts: dict[str, str] = Field(default_factory=dict, json_schema_extra={"path": "or_url"})
+    """Number of a book -> its text, a path or an address (plain text or HTML); the address in the catalogue is used
+    for the others."""
+    catalogue: str = Field(default="", json_schema_extra={"path": True})
+    """A dump of the catalogue (JSON or JSON Lines in the API's form), read instead of asking for the list."""
+    refresh: bool = False
+    """Ask for books that came since the last time, and again for texts, items and recordings that failed."""
+    librivox_url: str = "https://librivox.org"
+    """Base address of the catalogue's API."""
+    archive_url: str = "https://archive.org"
+    """Base address of the recordings."""
+    gutenberg_url: str = "https://www.gutenberg.org"
+    """Base address of Project Gutenberg, where most texts lie."""
+    requests_per_second: float = Field(default=1.0, gt=0, le=1000)
+    """No more requests than this, over all hosts together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A book that can be read, with its item on archive.org and its text (None: it is written down by ear)."""
+
+    book: Book
+    item: Item
+    text: str | None
+
+
+class CatalogueSource(Source):
+    """Books of the LibriVox catalogue: chapters from archive.org, cut into sentences by their texts."""
+
+    name = "librivox_catalogue"
+    Options = CatalogueOptions
+
+    def problems(self) -> Iterator[str]:
+        options = self.options
+        yield from options.problems()
+        for name in ("librivox_url", "archive_url", "gutenberg_url"):
+            if not re.match(r"https?://[^/]+", getattr(options, name)):
+                yield f"{name}: '{getattr(options, name)}' does not begin with http:// or https:// and a host"
+        if not languages_of(options):
+            yield "language: name one at least, as LibriVox writes it"
+        for number, where in options.texts.items():
+            if not number.isdigit():
+                yield f"texts: '{number}' is no number of a book"
+            elif options.books and int(number) not in options.books:
+                yield f"texts: book {number} is not among books"
+            if "://" in where and not where.startswith(("http://", "https://")):
+                yield f"texts: '{where}' is no path and no address of the web"
+
+    def prepare(self, context: SourceContext) -> None:
+        for problem in self.problems():
+            raise KathrineError(f"{self.label}: {problem}")
+        progress, tally = context.progress, Tally()
+        shelves = self._shelves(context, loud=True)
+        count = sum(len(shelf.book.sections) for shelf in shelves)
+        with progress.task(f"{self.label}: sections", count) as advance:
+            taken = list(self._sections(context, shelves, tally, advance, offline=context.offline))
+        self._tell(context, shelves, taken, tally)
+
+    def utterances(self, context: SourceContext) -> Iterator[Utterance]:
+        shelves = self._shelves(context, loud=False)
+        for shelf, read in self._sections(context, shelves, Tally(), nothing, offline=True):
+            yield from utterances_of(shelf, read)
+
+    def _folder(self, context: SourceContext) -> Path:
+        return context.folder / safe_name(self.options.librivox_url)
+
+    def _shelves(self, context: SourceContext, loud: bool) -> list[Shelf]:
+        """The books to read. loud: ask the servers, and tell; else only what `prepare` kept is used."""
+        options, folder = self.options, self._folder(context)
+        say, warn = (context.progress.say, context.progress.warn) if loud else (nothing, nothing)
+        web = Web(options.requests_per_second, context.offline or not loud, say)
+        refresh = options.refresh and loud and not context.offline
+        dump = Path(options.catalogue) if options.catalogue else None
+        catalogue = Catalogue(web, options.librivox_url, folder, dump)
+        books = self._books(catalogue, context, refresh, loud)
+        for number in sorted({int(number) for number in options.texts} - {book.id for book in books}):
+            warn(f"{self.label}: texts names book {number}, which is not among those that are taken")
+        texts = BookTexts(web, folder / "texts", options.gutenberg_url, options.texts, refresh)
+        shelves = []
+        for book in books:
+            if not any(only_reader(section, context.speakers)[0] for section in book.sections):
+                continue
+            text = texts.of(book, lambda message: warn(f"{self.label}: {message}"))
+            if text is None and not options.writes_down:
+                warn(
+                    f"{self.label}: {book.label} has no text and is left out; give one with texts = {{ {book.id} = "
+                    '"path or url" }, or set transcriber'
+                )
+                continue
+            place = context.folder / safe_name(options.archive_url)
+            item = read_item(web, options.archive_url, book.item, place, refresh) if book.item else None
+            if item is None:
+                warn(f"{self.label}: {book.label} has no recordings on archive.org and is left out")
+                continue
+            if item.unsafe:
+                names = ", ".join(item.unsafe[:3])
+                warn(f"{self.label}: {item.identifier} names files outside of its folder, never fetched: {names}")
+            if told := rights_warning(book, datetime.date.today().year):
+                warn(f"{self.label}: {told}")
+            shelves.append(Shelf(book, item, text))
+        if not shelves:
+            raise nothing_to_read(self.label, books, context.speakers)
+        return shelves
+
+    def _books(self, catalogue: Catalogue, context: SourceContext, refresh: bool, loud: bool) -> list[Book]:
+        """The books of the option, or all released ones of the languages."""
+        options = self.options
+        languages = languages_of(options)
+        if options.books:
+            books = [catalogue.book(number) for number in dict.fromkeys(options.books)]
+            for book in books:
+                if book.language.casefold() not in {name.casefold() for name in languages}:
+                    raise KathrineError(
+                        f"{self.label}: {book.label} is in {book.language or 'no language'}, not in {' or '.join(languages)}",
+                        "set `language` to what LibriVox writes, or take the book out of `books`",
+                    )
+                if not book.released:
+                    raise KathrineError(
+                        f"{self.label}: {book.label} is not released yet", "take it out of `books` until it is"
+                    )
+            return books
+        if loud:
+            with context.progress.task(f"{self.label}: listing the catalogue") as advance:
+                entries = catalogue.entries(refresh, advance)
+        else:
+            entries = catalogue.entries(False)
+        wanted = wanted_entries(entries, languages)
+        if not wanted:
+            known = Counter(text_of(raw.get("language")) or "none" for raw in entries)
+            listed = ", ".join(f"{name} ({count})" for name, count in known.most_common(8))
+            raise KathrineError(
+                f"{self.label}: the catalogue has no released book in {' or '.join(languages)}"
+                + did_you_mean(languages[0], known),
+                f"its languages are: {listed}",
+            )
+        if loud:
+            context.progress.say(f"{self.label}: {len(wanted)} of {len(entries)} books are in {' or '.join(languages)}")
+        books = [catalogue.book(int(text_of(raw["id"]))) for raw in wanted]
+        return [book for book in books if book.released]
+
+    def _sections(
+        self,
+        context: SourceContext,
+        shelves: Sequence[Shelf],
+        tally: Tally,
+        advance: Callable[..., Any],
+        offline: bool,
+    ) -> Iterator[tuple[Shelf, ReadSection]]:
+        """Sections in order until their usable speech reaches max_hours x 1.15; speech of a reader beyond the cap
+        is kept and not counted. The same files give the same sections."""
+        options, folder = self.options, self._folder(context)
+        budget = float("inf") if context.max_hours is None else context.max_hours * 3600 * FILTER_LOSS
+        cap = float("inf") if context.speaker_cap_minutes is None else context.speaker_cap_minutes * 60 * FILTER_LOSS
+        cache = ChapterCache(folder / "chapters", options.settings(), cutter(options, context, offline))
+        warn = nothing if advance is nothing else context.progress.warn
+        desk = Desk(
+            web=Web(options.requests_per_second, offline, context.progress.say),
+            archive_url=options.archive_url,
+            folder=context.folder / safe_name(options.archive_url),
+            cut=cache.chapter,
+            warn=lambda message: warn(f"{self.label}: {message}"),
+            advance=advance,
+            retry=options.refresh and not offline,
+        )
+        spoken: dict[str, float] = {}
+        usable = 0.0
+        for shelf in shelves:
+            for read in read_book(shelf.book, shelf.item, shelf.text, context.speakers, desk, tally):
+                yield shelf, read
+                heard = spoken.get(read.reader.id, 0.0)
+                seconds = sum(
+                    piece.end - piece.start
+                    for piece in read.chapter.pieces
+                    if context.min_seconds <= piece.end - piece.start <= context.max_seconds
+                )
+                counted = max(0.0, min(seconds, cap - heard))
+                spoken[read.reader.id] = heard + seconds
+                usable += counted
+                if usable >= budget:
+                    return
+
+    def _tell(
+        self, context: SourceContext, shelves: Sequence[Shelf], taken: Sequence[tuple[Shelf, ReadSection]], tally: Tally
+    ) -> None:
+        """What became of the sections. Raises: KathrineError where nothing is left."""
+        progress = context.progress
+        for reason, lines in sorted(tally.sections.items()):
+            count = "1 section is" if len(lines) == 1 else f"{len(lines)} sections are"
+            shown = "".join(f"\n  {line}" for line in lines[:5])
+            more = f"\n  and {len(lines) - 5} more" if len(lines) > 5 else ""
+            progress.warn(f"{self.label}: {count} left out, {reason}:{shown}{more}")
+        narrow = [read for _, read in taken if read.file.narrow]
+        if narrow:
+            count = "1 section is" if len(narrow) == 1 else f"{len(narrow)} sections are"
+            progress.warn(
+                f"{self.label}: {count} only there in 64 kbit/s, which ends near 10 kHz where it is coded at 22 kHz; "
+                f"the first is {narrow[0].file.name}"
+            )
+        pieces = [piece for _, read in taken for piece in read.chapter.pieces]
+        left = "".join(
+            f"; left out: {count:.0f} {reason} ({seconds:.0f} s)"
+            for reason, (count, seconds) in sorted(tally.segments.items())
+        )
+        if not pieces:
+            reasons = ", ".join(f"{len(lines)} {reason}" for reason, lines in sorted(tally.sections.items()))
+            raise KathrineError(
+                f"{self.label}: no section of {len(shelves)} books gave an utterance ({reasons or 'no reason known'}{left})",
+                "look at the warnings above, at `texts` and at the limits of the segments",
+            )
+        hours = sum(piece.end - piece.start for piece in pieces) / 3600
+        progress.say(
+            f"{self.label}: {len(pieces)} utterances of {len(taken)} sections in {len({shelf.book.id for shelf, _ in taken})} "
+            f"books, {hours:.2f} h, placed by {', '.join(sorted({read.chapter.aligner for _, read in taken}))}{left}"
+        )
+
+
+def utterances_of(shelf: Shelf, read: ReadSection) -> Iterator[Utterance]:
+    """The utterances of a section: parts of its file, which prepare cuts."""
+    book, section = shelf.book, read.section
+    facts = {
+        "licence": shelf.item.licence,
+        "book": str(book.id),
+        "title": book.title,
+        "author": ", ".join(person.name for person in book.authors),
+        "translator": ", ".join(person.name for person in book.translators),
+        "reader": read.reader.name,
+        "section": str(section.number),
+        "section_title": section.title,
+        "url": book.released if "://" in book.released else section.url,
+        "aligner": read.chapter.aligner,
+    }
+    for number, piece in enumerate(read.chapter.pieces, start=1):
+        yield Utterance(
+            id=f"librivox-{book.id}-{section.number}-{number}",
+            audio=read.recording.path,
+            texts={"text": piece.text},
+            speaker=read.reader.speaker,
+            language=book.code,
+            start=piece.start,
+            end=piece.end,
+            seconds=piece.end - piece.start,
+            cut=piece.cut,
+            facts={**{name: value for name, value in facts.items() if value}, "score": f"{piece.score:.3f}"},
+        )
+
+
+def languages_of(options: CatalogueOptions) -> list[str]:
+    """The languages by name."""
+    names = [options.language] if isinstance(options.language, str) else options.language
+    return [name.strip() for name in names if name.strip()]
+
+
+def nothing_to_read(label: str, books: Sequence[Book], speakers: Sequence[str]) -> KathrineError:
+    """The error where no book is left: nobody wanted reads in any, or none has a text."""
+    readers = Counter(reader.name for book in books for section in book.sections for reader in section.readers)
+    known = ", ".join(f"{name} ({count})" for name, count in readers.most_common(8)) or "nobody"
+    if speakers and not any(only_reader(section, speakers)[0] for book in books for section in book.sections):
+        return KathrineError(
+            f"{label}: no section of {len(books)} books is read by {' or '.join(speakers)} alone",
+            f"the readers are: {known}",
+        )
+    return KathrineError(
+        f"{label}: none of {len(books)} books can be used",
+        "look at the warnings above: give texts, or set transcriber",
+    )
+
+
+def nothing(*given: Any, **more: Any) -> None:
+    """Tells nobody."""
