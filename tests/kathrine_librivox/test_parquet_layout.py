@@ -1,4 +1,5 @@
-"""The segmented set as the Hub exports it to Parquet: from a folder, and through the real client from a loopback Hub."""
+"""The segmented set as the Hub exports it to Parquet: from a folder, and through the real client from a loopback
+Hub."""
 
 from __future__ import annotations
 
@@ -187,7 +188,9 @@ def test_memory_does_not_hold_the_export(tmp_path):
     folder = tmp_path / "big"
     folder.mkdir()
     table = pyarrow.Table.from_pylist(rows)
-    pyarrow.parquet.write_table(table, folder / "big.parquet", row_group_size=100, compression="none", use_dictionary=False)
+    pyarrow.parquet.write_table(
+        table, folder / "big.parquet", row_group_size=100, compression="none", use_dictionary=False
+    )
     del rows, table
     code = (
         "import resource, sys; from pathlib import Path; import pyarrow.parquet, soundfile;"

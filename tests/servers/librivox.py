@@ -51,6 +51,7 @@ class LibrivoxServer:
     redirects: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[str, int, Callable[[], Any]]] = field(default_factory=list)
     largest_page: int = 1000
+    ranges: bool = True
 
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
@@ -184,7 +185,8 @@ class LibrivoxHandler(BaseHTTPRequestHandler):
             other = self.site.others.get(name, [])
             content = other.pop(0) if other else content
         headers = {"Accept-Ranges": "bytes", "Content-Type": "audio/mpeg"}
-        if match := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
+        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if match and self.site.ranges:
             first = int(match[1])
             if first >= len(content):
                 return self.send(416, b"", {"Content-Range": f"bytes */{len(content)}"})
@@ -217,7 +219,9 @@ class LibrivoxHandler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        first = next((n for event, n, _ in self.site.calls if event.startswith("body:") and event[5:] in path.path), None)
+        first = next(
+            (n for event, n, _ in self.site.calls if event.startswith("body:") and event[5:] in path.path), None
+        )
         if first is not None and status < 300:
             self.wfile.write(body[:first])
             self.wfile.flush()

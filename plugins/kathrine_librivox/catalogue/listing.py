@@ -165,5 +165,6 @@ def wanted_entries(entries: Sequence[Mapping[str, Any]], languages: Sequence[str
     return [
         raw
         for raw in entries
-        if text_of(raw.get("language")).casefold() in names and (text_of(raw.get("url_librivox")) or "url_librivox" not in raw)
+        if text_of(raw.get("language")).casefold() in names
+        and (text_of(raw.get("url_librivox")) or "url_librivox" not in raw)
     ]

@@ -26,7 +26,8 @@ ORDINALS = {
             "første fyrste forste", "annen andre anden annet andet", "tredje", "fjerde", "femte", "sjette",
             "syvende sjuende sjuande syvde", "åttende åttande ottende", "niende niande", "tiende tiande",
             "ellevte", "tolvte", "trettende trettande", "fjortende fjortande", "femtende femtande",
-            "sekstende sekstande", "syttende syttande", "attende attande", "nittende nittande", "tyvende tjuende tjuande",
+            "sekstende sekstande", "syttende syttande", "attende attande", "nittende nittande",
+            "tyvende tjuende tjuande",
         ],
         start=1,
     )
@@ -124,9 +125,9 @@ def words_of(title: str) -> str:
 def number_of(title: str) -> str:
     """`#3` for a line that is the heading of a third chapter: `Kapittel 3`, `III.`, `Tredje kapitel`; else empty."""
     line = unicodedata.normalize("NFC", title).casefold().strip(" .:-–—*_\t")
-    if match := re.fullmatch(rf"(?:\d{{1,3}}\s*[-–—:.]\s+)?{CHAPTER_WORD}\.?\s+(\w+)(?:\s*(?:[-–—]|og|til)\s*\w+)?(?:[\s:.,–—-].*)?", line):
-        value = match[1]
-    elif match := re.fullmatch(rf"(\w+)\s+{CHAPTER_WORD}\.?(?:[\s:.,–—-].*)?", line):
+    if (match := re.fullmatch(
+        rf"(?:\d{{1,3}}\s*[-–—:.]\s+)?{CHAPTER_WORD}\.?\s+(\w+)(?:\s*(?:[-–—]|og|til)\s*\w+)?(?:[\s:.,–—-].*)?", line
+    )) or (match := re.fullmatch(rf"(\w+)\s+{CHAPTER_WORD}\.?(?:[\s:.,–—-].*)?", line)):
         value = match[1]
     elif re.fullmatch(r"\d{1,3}|[ivxlc]+", line):
         value = line

@@ -75,7 +75,11 @@ def read_book(
     Given: text of the whole book, or None where an aligner writes down what it hears. speakers: parts of names or
     ids; all readers when it is empty.
     """
-    runs = [Run((position,), "") for position in range(len(book.sections))] if text is None else share_out(text, book.sections)
+    runs = (
+        [Run((position,), "") for position in range(len(book.sections))]
+        if text is None
+        else share_out(text, book.sections)
+    )
     for run in runs:
         sections = [book.sections[position] for position in run.sections]
         rest = None if text is None else run.text

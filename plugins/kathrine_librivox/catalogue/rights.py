@@ -1,7 +1,7 @@
 """Whose work may still be protected where the reader of this lives.
 
-LibriVox checks the law of the USA. In Norway and the European Union an author's rights, and a translator's, end with the
-seventieth year after the year of their death (directive 2006/116/EC, article 1; åndsverkloven § 11).
+LibriVox checks the law of the USA. In Norway and the European Union an author's rights, and a translator's, end with
+the seventieth year after the year of their death (directive 2006/116/EC, article 1; åndsverkloven § 11).
 """
 
 from __future__ import annotations

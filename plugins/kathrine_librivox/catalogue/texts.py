@@ -18,10 +18,29 @@ from kathrine.datafiles import write_atomically
 from kathrine_librivox.catalogue.web import Web
 
 START = re.compile(r"^.*(?:\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG|\*END\*? ?THE SMALL PRINT).*$", re.M | re.I)
-END = re.compile(r"^.*(?:\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG|^End of (?:the )?Project Gutenberg).*$", re.M | re.I)
+END = re.compile(
+    r"^.*(?:\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG|^End of (?:the )?Project Gutenberg).*$", re.M | re.I
+)
 CREDITS = re.compile(r"\A\s*(?:(?:E-text )?(?:Produced|prepared|transcribed) by\b.*?(?:\n\s*\n|\Z))", re.I | re.S)
 EBOOK = re.compile(r"/(?:ebooks|etext|files|cache/epub)/(\d+)")
-BLOCKS = {"p", "div", "br", "h1", "h2", "h3", "h4", "h5", "h6", "li", "tr", "blockquote", "hr", "pre", "section", "table"}
+BLOCKS = {
+    "p",
+    "div",
+    "br",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "li",
+    "tr",
+    "blockquote",
+    "hr",
+    "pre",
+    "section",
+    "table",
+}
 SILENT = {"head", "script", "style", "nav", "noscript", "template", "svg"}
 
 
@@ -77,7 +96,9 @@ def plain_text(text: str) -> str:
     if re.match(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype html|html)\b", text, re.IGNORECASE | re.DOTALL):
         text = without_tags(text)
     text = without_marks(without_licence(text))
-    paragraphs = ("\n".join(line.strip() for line in part.split("\n") if line.strip()) for part in re.split(r"\n\s*\n", text))
+    paragraphs = (
+        "\n".join(line.strip() for line in part.split("\n") if line.strip()) for part in re.split(r"\n\s*\n", text)
+    )
     return "\n\n".join(part for part in paragraphs if part)
 
 

@@ -48,7 +48,7 @@ class RangeRefused(Exception):
 class WebRedirects(urllib.request.HTTPRedirectHandler):
     """Follows a redirect to http and https only."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
         if urlsplit(newurl).scheme not in ("http", "https"):
             raise elsewhere(req.full_url, newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -118,7 +118,8 @@ class Web:
         except ValueError as problem:
             start = body[:60].decode(errors="replace").strip()
             raise KathrineError(
-                f"{url} does not answer with JSON but with '{start}'", "check the base URL; a login page may be in between"
+                f"{url} does not answer with JSON but with '{start}'",
+                "check the base URL; a login page may be in between",
             ) from problem
 
     def download(self, url: str, path: Path, size: int | None, advance: Callable[[float], Any]) -> None:
@@ -144,9 +145,7 @@ class Web:
                     failures += 1
                     self._wait(url, problem, failures)
 
-    def _append(
-        self, url: str, path: Path, before: int, size: int | None, advance: Callable[[float], Any]
-    ) -> None:
+    def _append(self, url: str, path: Path, before: int, size: int | None, advance: Callable[[float], Any]) -> None:
         headers = {"Range": f"bytes={before}-"} if before else {}
         with self._open(url, headers) as answer:
             goes_on = answer.status == 206 and starts_at(answer.headers.get("Content-Range", "")) == before
