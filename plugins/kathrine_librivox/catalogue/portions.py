@@ -83,18 +83,19 @@ def landmarks(text: str, titles: Sequence[str]) -> list[int | None]:
     """
     headings = list(headings_of(text))
     places: list[int | None] = []
-    at = 0
-    for title in titles:
+    # From the last section to the first: a table of contents stands in front of the headings it lists.
+    end = len(headings)
+    for title in reversed(titles):
         wanted = {key for key in (words_of(title), number_of(title)) if key}
-        match = next((n for n in range(at, len(headings)) if wanted & headings[n][1]), None)
+        match = next((n for n in range(end - 1, -1, -1) if wanted & headings[n][1]), None)
         places.append(None if match is None else headings[match][0])
-        at = at if match is None else match + 1
-    return places
+        end = end if match is None else match
+    return places[::-1]
 
 
 def headings_of(text: str) -> Iterator[tuple[int, set[str]]]:
-    """Short paragraphs: where each begins, and the keys by which it may be found. Those of a table of contents,
-    which follow one another closely, are left out."""
+    """Short paragraphs: where each begins, and the keys by which it may be found. Lines of a table of contents,
+    which follow one another closely, are left out but for the last ones."""
     found: list[tuple[int, int, set[str]]] = []
     for match in re.finditer(r"[^\n]+(?:\n[^\n]+)*", text):
         lines = match[0].split("\n")
@@ -102,7 +103,7 @@ def headings_of(text: str) -> Iterator[tuple[int, set[str]]]:
             keys = {words_of(line) for line in lines} | {number_of(line) for line in lines} | {words_of(match[0])}
             if keys - {""}:
                 found.append((match.start(), match.end(), keys - {""}))
-    ends = [start for start, _, _ in found[1:]] + [len(text)]
+    ends = [*(start for start, _, _ in found), len(text)][1:]
     for (start, end, keys), following in zip(found, ends, strict=True):
         if letters(text[end:following]) >= LEAST_BETWEEN or has_body(text[end:]):
             yield start, keys
