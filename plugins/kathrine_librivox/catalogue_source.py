@@ -7,22 +7,22 @@ import datetime
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
-from kathrine import KathrineError, Options, Source, SourceContext
+from kathrine import KathrineError, Source, SourceContext
 from kathrine.datafiles import safe_name
 from kathrine.suggest import did_you_mean
 from kathrine.types import Utterance
-from kathrine_librivox.catalogue.archive import Item, read_item
+from kathrine_librivox.catalogue.archive import read_item
+from kathrine_librivox.catalogue.book_texts import BookTexts
 from kathrine_librivox.catalogue.books import Book, text_of
 from kathrine_librivox.catalogue.listing import Catalogue, wanted_entries
 from kathrine_librivox.catalogue.reading import Desk, ReadSection, Tally, only_reader, read_book
 from kathrine_librivox.catalogue.rights import rights_warning
-from kathrine_librivox.catalogue.texts import BookTexts
+from kathrine_librivox.catalogue.shelves import Shelf, nothing_to_read, tell, utterances_of
 from kathrine_librivox.catalogue.web import Web
 from kathrine_librivox.chapters import ChapterCache
 from kathrine_librivox.cutting import CuttingOptions, cutter
@@ -55,15 +55,6 @@ class CatalogueOptions(CuttingOptions):
     """No more requests than this, over all hosts together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """A book that can be read, with its item on archive.org and its text (None: it is written down by ear)."""
-
-    book: Book
-    item: Item
-    text: str | None
-
-
 class CatalogueSource(Source):
     """Books of the LibriVox catalogue: chapters from archive.org, cut into sentences by their texts."""
 
@@ -94,7 +85,7 @@ class CatalogueSource(Source):
         count = sum(len(shelf.book.sections) for shelf in shelves)
         with progress.task(f"{self.label}: sections", count) as advance:
             taken = list(self._sections(context, shelves, tally, advance, offline=context.offline))
-        self._tell(context, shelves, taken, tally)
+        tell(self.label, context, shelves, taken, tally)
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
         shelves = self._shelves(context, loud=False)
@@ -150,8 +141,9 @@ class CatalogueSource(Source):
             books = [catalogue.book(number) for number in dict.fromkeys(options.books)]
             for book in books:
                 if book.language.casefold() not in {name.casefold() for name in languages}:
+                    found = book.language or "no language"
                     raise KathrineError(
-                        f"{self.label}: {book.label} is in {book.language or 'no language'}, not in {' or '.join(languages)}",
+                        f"{self.label}: {book.label} is in {found}, not in {' or '.join(languages)}",
                         "set `language` to what LibriVox writes, or take the book out of `books`",
                     )
                 if not book.released:
@@ -219,90 +211,11 @@ class CatalogueSource(Source):
                 if usable >= budget:
                     return
 
-    def _tell(
-        self, context: SourceContext, shelves: Sequence[Shelf], taken: Sequence[tuple[Shelf, ReadSection]], tally: Tally
-    ) -> None:
-        """What became of the sections. Raises: KathrineError where nothing is left."""
-        progress = context.progress
-        for reason, lines in sorted(tally.sections.items()):
-            count = "1 section is" if len(lines) == 1 else f"{len(lines)} sections are"
-            shown = "".join(f"\n  {line}" for line in lines[:5])
-            more = f"\n  and {len(lines) - 5} more" if len(lines) > 5 else ""
-            progress.warn(f"{self.label}: {count} left out, {reason}:{shown}{more}")
-        narrow = [read for _, read in taken if read.file.narrow]
-        if narrow:
-            count = "1 section is" if len(narrow) == 1 else f"{len(narrow)} sections are"
-            progress.warn(
-                f"{self.label}: {count} only there in 64 kbit/s, which ends near 10 kHz where it is coded at 22 kHz; "
-                f"the first is {narrow[0].file.name}"
-            )
-        pieces = [piece for _, read in taken for piece in read.chapter.pieces]
-        left = "".join(
-            f"; left out: {count:.0f} {reason} ({seconds:.0f} s)"
-            for reason, (count, seconds) in sorted(tally.segments.items())
-        )
-        if not pieces:
-            reasons = ", ".join(f"{len(lines)} {reason}" for reason, lines in sorted(tally.sections.items()))
-            raise KathrineError(
-                f"{self.label}: no section of {len(shelves)} books gave an utterance ({reasons or 'no reason known'}{left})",
-                "look at the warnings above, at `texts` and at the limits of the segments",
-            )
-        hours = sum(piece.end - piece.start for piece in pieces) / 3600
-        progress.say(
-            f"{self.label}: {len(pieces)} utterances of {len(taken)} sections in {len({shelf.book.id for shelf, _ in taken})} "
-            f"books, {hours:.2f} h, placed by {', '.join(sorted({read.chapter.aligner for _, read in taken}))}{left}"
-        )
-
-
-def utterances_of(shelf: Shelf, read: ReadSection) -> Iterator[Utterance]:
-    """The utterances of a section: parts of its file, which prepare cuts."""
-    book, section = shelf.book, read.section
-    facts = {
-        "licence": shelf.item.licence,
-        "book": str(book.id),
-        "title": book.title,
-        "author": ", ".join(person.name for person in book.authors),
-        "translator": ", ".join(person.name for person in book.translators),
-        "reader": read.reader.name,
-        "section": str(section.number),
-        "section_title": section.title,
-        "url": book.released if "://" in book.released else section.url,
-        "aligner": read.chapter.aligner,
-    }
-    for number, piece in enumerate(read.chapter.pieces, start=1):
-        yield Utterance(
-            id=f"librivox-{book.id}-{section.number}-{number}",
-            audio=read.recording.path,
-            texts={"text": piece.text},
-            speaker=read.reader.speaker,
-            language=book.code,
-            start=piece.start,
-            end=piece.end,
-            seconds=piece.end - piece.start,
-            cut=piece.cut,
-            facts={**{name: value for name, value in facts.items() if value}, "score": f"{piece.score:.3f}"},
-        )
-
 
 def languages_of(options: CatalogueOptions) -> list[str]:
     """The languages by name."""
     names = [options.language] if isinstance(options.language, str) else options.language
     return [name.strip() for name in names if name.strip()]
-
-
-def nothing_to_read(label: str, books: Sequence[Book], speakers: Sequence[str]) -> KathrineError:
-    """The error where no book is left: nobody wanted reads in any, or none has a text."""
-    readers = Counter(reader.name for book in books for section in book.sections for reader in section.readers)
-    known = ", ".join(f"{name} ({count})" for name, count in readers.most_common(8)) or "nobody"
-    if speakers and not any(only_reader(section, speakers)[0] for book in books for section in book.sections):
-        return KathrineError(
-            f"{label}: no section of {len(books)} books is read by {' or '.join(speakers)} alone",
-            f"the readers are: {known}",
-        )
-    return KathrineError(
-        f"{label}: none of {len(books)} books can be used",
-        "look at the warnings above: give texts, or set transcriber",
-    )
 
 
 def nothing(*given: Any, **more: Any) -> None:

@@ -55,9 +55,7 @@ class ChapterCache:
         cut: makes a chapter from (wave, rate, text, language). offline: never cut, only read.
     """
 
-    def __init__(
-        self, folder: Path, settings: Any, cut: Callable[[np.ndarray, int, str | None, str], Chapter]
-    ) -> None:
+    def __init__(self, folder: Path, settings: Any, cut: Callable[[np.ndarray, int, str | None, str], Chapter]) -> None:
         self.folder = folder
         self.settings = settings
         self.cut = cut

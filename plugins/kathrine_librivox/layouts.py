@@ -57,9 +57,7 @@ def open_corpus(root: str, revision: str, layout: str, metadata: str, context: S
 
 def open_at(root: str, revision: str, context: SourceContext) -> DataFiles:
     """The files of a corpus at a revision."""
-    return open_files(
-        root, revision, context.workspace, context.folder, context.offline, context.progress.say
-    )
+    return open_files(root, revision, context.workspace, context.folder, context.offline, context.progress.say)
 
 
 def licence_of(files: DataFiles) -> str:

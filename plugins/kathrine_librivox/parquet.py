@@ -6,7 +6,6 @@ at a time. Memory holds a few recordings, never a file of the export.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -149,7 +148,9 @@ def columns_of(schema: Any, name: str) -> Columns:
     import pyarrow
 
     def is_audio(kind: Any) -> bool:
-        return pyarrow.types.is_struct(kind) and {"bytes", "path"} <= {kind.field(n).name for n in range(kind.num_fields)}
+        return pyarrow.types.is_struct(kind) and {"bytes", "path"} <= {
+            kind.field(n).name for n in range(kind.num_fields)
+        }
 
     def first(names: Sequence[str]) -> str:
         return next((column for column in names if column in schema.names), "")
@@ -169,7 +170,12 @@ def columns_of(schema: Any, name: str) -> Columns:
         raise KathrineError(
             f"{name} has no column with {', '.join(absent)}", f"its columns are: {', '.join(schema.names) or 'none'}"
         )
-    plain = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_integer, pyarrow.types.is_floating)
+    plain = (
+        pyarrow.types.is_string,
+        pyarrow.types.is_large_string,
+        pyarrow.types.is_integer,
+        pyarrow.types.is_floating,
+    )
     facts = tuple(
         field.name
         for field in schema

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class LibrivoxServer:
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
         handler = type("Handler", (LibrivoxHandler,), {"site": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server = QuietServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -115,6 +116,14 @@ class LibrivoxServer:
     def paths(self, part: str = "") -> list[str]:
         """Paths asked for with success, in order."""
         return [request.path for request in self.log if part in request.path and request.status < 300]
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing about a client that is gone: tests kill theirs."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class LibrivoxHandler(BaseHTTPRequestHandler):
