@@ -14,7 +14,9 @@ from librivox_shelf import book, book_text, fill, mp3, options_of, recording, se
 from servers.librivox import LibrivoxServer
 from source_client import run_source
 
+from kathrine import Workspace
 from kathrine.corpus.audio import read_audio
+from kathrine.recipe import load_recipe
 from kathrine_librivox.catalogue_source import CatalogueOptions, CatalogueSource
 
 CATALOGUE = "kathrine_librivox.catalogue_source:CatalogueSource"
@@ -303,3 +305,17 @@ def test_the_wave_of_a_long_chapter_is_read_block_by_block(tmp_path, monkeypatch
     assert np.abs(middle - wanted).max() < 1e-3  # not moved in time
     soundfile.write(tmp_path / "b.wav", tone[:8000], 8000)
     assert chapters.read_wave(tmp_path / "b.wav")[1] == 8000
+
+
+def test_paths_in_a_recipe_are_relative_to_it_and_addresses_stay(tmp_path):
+    (tmp_path / "books").mkdir()
+    path = tmp_path / "books" / "my.toml"
+    path.write_text(
+        'extends = "kathrine:librivox_only"\n[[data]]\nname = "librivox_catalogue"\nenabled = true\n'
+        'catalogue = "dump.json"\nbooks = [7, 8]\ntexts = { 7 = "seven.txt", 8 = "https://example.org/8.txt" }\n',
+        encoding="utf-8",
+    )
+    recipe = load_recipe(path, workspace=Workspace(tmp_path / "ws"))
+    (options,) = [entry.source.options for entry in recipe.data if entry.name == "librivox_catalogue"]
+    assert options.texts == {"7": str(tmp_path / "books" / "seven.txt"), "8": "https://example.org/8.txt"}
+    assert options.catalogue == str(tmp_path / "books" / "dump.json")
