@@ -92,14 +92,10 @@ def bare(told: dict, folder: Path) -> list[dict]:
     ]
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> list[dict]:
+@pytest.fixture
+def unbroken(whole) -> list[dict]:
     """The utterances of an unbroken run."""
-    folder = tmp_path_factory.mktemp("whole")
-    with LibrivoxServer() as site:
-        told = run_source(CATALOGUE, options_of(fill(site)), folder)
-    assert len(told["utterances"]) > 10
-    return bare(told, folder)
+    return bare(whole.told, whole.folder)
 
 
 @pytest.fixture
@@ -110,10 +106,10 @@ def site(monkeypatch):
         yield fill(server)
 
 
-def finish(child: Child, whole: list[dict], kills: int) -> None:
+def finish(child: Child, unbroken: list[dict], kills: int) -> None:
     """A last run gives what an unbroken one gives, and few requests were made twice."""
     told = child.run()
-    assert told is not None and bare(told, child.folder) == whole
+    assert told is not None and bare(told, child.folder) == unbroken
     asked = Counter((request.path, request.query) for request in child.site.log if request.status < 300)
     assert sum(asked.values()) - len(asked) <= kills, asked
     for stem in ("smeden_01_lie", "smeden_02_lie", "smeden_03_lie"):
@@ -122,10 +118,10 @@ def finish(child: Child, whole: list[dict], kills: int) -> None:
     assert not list(child.folder.rglob("*.mp3.part")) and not list(child.folder.rglob("pages-*"))
     count = len(child.site.log)
     again = child.run()
-    assert again is not None and bare(again, child.folder) == whole and len(child.site.log) == count
+    assert again is not None and bare(again, child.folder) == unbroken and len(child.site.log) == count
 
 
-def test_killed_while_listing(site, tmp_path, whole):
+def test_killed_while_listing(site, tmp_path, unbroken):
     child = Child(site, tmp_path / "ws")
     site.at("/api/", 3, child.kill)
     assert child.run() is None
@@ -133,10 +129,10 @@ def test_killed_while_listing(site, tmp_path, whole):
     assert child.run() is None
     offsets = [r.query.split("offset=")[1].split("&")[0] for r in site.log if "offset" in r.query]
     assert len(offsets) - len(set(offsets)) <= 2
-    finish(child, whole, kills=2)
+    finish(child, unbroken, kills=2)
 
 
-def test_killed_in_the_middle_of_a_body(site, tmp_path, whole):
+def test_killed_in_the_middle_of_a_body(site, tmp_path, unbroken):
     child = Child(site, tmp_path / "ws")
     half = len(recording("smeden_02_lie")) // 2
 
@@ -151,26 +147,26 @@ def test_killed_in_the_middle_of_a_body(site, tmp_path, whole):
     part = next(child.folder.rglob("smeden_02_lie.mp3.part"))
     there = part.stat().st_size
     assert 0 < there <= half and recording("smeden_02_lie").startswith(part.read_bytes())
-    finish(child, whole, kills=1)
+    finish(child, unbroken, kills=1)
     (request,) = [r for r in site.log[before:] if r.path == NODE]
     assert request.range == f"bytes={there}-" and request.sent == len(recording("smeden_02_lie")) - there
     assert "/nodes/smeden_librivox/smeden_01_lie.mp3" not in [r.path for r in site.log[before:]]
 
 
-def test_killed_while_cutting(site, tmp_path, whole):
+def test_killed_while_cutting(site, tmp_path, unbroken):
     child = Child(site, tmp_path / "ws")
     assert child.run(die_at(chapters, "read_wave", 3)) is None
     assert len(list(child.folder.rglob("chapters/*.json"))) == 2
     before = len(site.log)
     kept = {path: path.stat().st_mtime_ns for path in child.folder.rglob("chapters/*.json")}
-    finish(child, whole, kills=1)
+    finish(child, unbroken, kills=1)
     assert all(path.stat().st_mtime_ns == moment for path, moment in kept.items())
     again = [r.path for r in site.log[before:]]
     assert "/nodes/smeden_librivox/smeden_03_lie.mp3" not in again  # it was complete when the knife fell
 
 
 @pytest.mark.slow
-def test_killed_at_any_rename(site, tmp_path, whole):
+def test_killed_at_any_rename(site, tmp_path, unbroken):
     """Everything that is kept is renamed into place: pages, books, items, texts, verdicts, recordings, chapters."""
     chance = random.Random(4321)
     child = Child(site, tmp_path / "ws")
@@ -179,4 +175,4 @@ def test_killed_at_any_rename(site, tmp_path, whole):
         if child.run(die_at(Path, "replace", chance.randint(1, 5))) is None:
             kills += 1
     assert kills >= 5
-    finish(child, whole, kills)
+    finish(child, unbroken, kills)

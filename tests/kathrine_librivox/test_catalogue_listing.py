@@ -136,7 +136,9 @@ def test_a_book_has_its_numbers_names_and_places():
     assert [section.number for section in made.sections] == [1, 2]
     assert made.sections[1].readers[0].speaker == "librivox-7001" and len(made.sections[1].readers) == 1
     assert made.sections[0].seconds == pytest.approx(made.seconds / 2, abs=5)
-    assert book_of({**raw, "language": "Nynorsk"}).code == "nn" and book_of({**raw, "language": "Latin"}).code == "latin"
+    assert (
+        book_of({**raw, "language": "Nynorsk"}).code == "nn" and book_of({**raw, "language": "Latin"}).code == "latin"
+    )
     assert book_of({**raw, "sections": {"1": raw["sections"][0]}, "authors": False, "translators": None}).authors == ()
     with pytest.raises(KathrineError, match="book 5 can not be read"):
         book_of({**raw, "sections": [{"title": "no number"}]})
@@ -144,7 +146,16 @@ def test_a_book_has_its_numbers_names_and_places():
 
 @pytest.mark.parametrize(
     ("told", "seconds"),
-    [("148.68", 148.68), ("2:28", 148), ("1:02:03", 3723), (90, 90), ("0", None), ("", None), (None, None), ("a:b", None)],
+    [
+        ("148.68", 148.68),
+        ("2:28", 148),
+        ("1:02:03", 3723),
+        (90, 90),
+        ("0", None),
+        ("", None),
+        (None, None),
+        ("a:b", None),
+    ],
 )
 def test_every_notation_of_a_length_is_read(told, seconds):
     assert seconds_of(told) == seconds

@@ -11,7 +11,7 @@ from librivox_shelf import RATE, mp3, recording, seconds, wave, without_table
 from servers.librivox import LibrivoxServer
 
 from kathrine import KathrineError
-from kathrine_librivox.catalogue.archive import ArchiveFile, Item, choose_file, item_of_answer, read_item
+from kathrine_librivox.catalogue.archive import ArchiveFile, Item, item_of_answer, read_item, recordings_of
 from kathrine_librivox.catalogue.books import Section
 from kathrine_librivox.catalogue.recordings import Recording, SectionRejected, agree, fetch_recording
 from kathrine_librivox.catalogue.web import Web
@@ -36,7 +36,9 @@ class Fetching:
         self.warned: list[str] = []
         self.moved = 0.0
 
-    def __call__(self, promised: tuple = (None,), offline: bool = False, retry: bool = False, **facts: Any) -> Recording:
+    def __call__(
+        self, promised: tuple = (None,), offline: bool = False, retry: bool = False, **facts: Any
+    ) -> Recording:
         described = {**self.site.items["it"]["files"][0], **facts}
         answer = {"metadata": {}, "files": [described]}
         item = item_of_answer("it", answer)
@@ -106,7 +108,7 @@ def test_a_wrong_md5_is_fetched_once_more_then_rejected_and_remembered(site, fet
 
 
 def test_another_size_is_found_where_the_archive_names_no_md5(site, fetch):
-    with pytest.raises(SectionRejected, match="damaged download: .* bytes came instead of 5000"):
+    with pytest.raises(SectionRejected, match=r"damaged download: .* bytes came instead of 5000"):
         fetch(md5="", size="5000")
     assert len(site.paths("/nodes/")) == 2
 
@@ -135,7 +137,9 @@ def test_a_variable_rate_without_a_table_is_found_by_its_length(site, fetch):
     loud, quiet = 0.2 * rng.standard_normal(5 * RATE), np.zeros(25 * RATE)
     whole = mp3(np.concatenate([loud, quiet, loud]).astype(np.float32), mode="VARIABLE")
     bare = without_table(whole)
-    assert len(soundfile.read(io.BytesIO(bare))[0]) / RATE < 25 and len(soundfile.read(io.BytesIO(whole))[0]) / RATE > 34
+    assert (
+        len(soundfile.read(io.BytesIO(bare))[0]) / RATE < 25 and len(soundfile.read(io.BytesIO(whole))[0]) / RATE > 34
+    )
     facts = {"md5": hashlib.md5(bare).hexdigest(), "size": str(len(bare)), "length": "35.1"}
     site.contents[NODE] = bare
     with pytest.raises(SectionRejected, match="length differs"):
@@ -200,10 +204,7 @@ def test_the_readers_own_upload_comes_first_and_64_kbit_last():
         file(f"{STEM}.mp3", "VBR MP3", original=True),
         file("other_01.mp3", original=True),
     ]
-    order = []
-    while (best := choose_file(section(), files)) is not None:
-        order.append(best.name)
-        files.remove(best)
+    order = [file.name for file in recordings_of(section(), files)]
     assert order == [f"{STEM}.mp3", f"{STEM}_128kb.mp3", f"{STEM}_vbr.mp3", f"{STEM}_64kb.mp3"]
     assert file(f"{STEM}_64kb.mp3", "64Kbps MP3").narrow and file(f"{STEM}_64kb.mp3", "").narrow
     assert not file(f"{STEM}.mp3", "VBR MP3").narrow
@@ -212,11 +213,11 @@ def test_the_readers_own_upload_comes_first_and_64_kbit_last():
 
 def test_a_section_is_found_by_its_name_else_by_its_track():
     files = [file("a_1.mp3", track=1), file("a_1_64kb.mp3", "64Kbps MP3", track=1), file("a_2.mp3", track=2)]
-    assert choose_file(section(2), files).name == "a_2.mp3"  # type: ignore[union-attr]
-    assert choose_file(section(1), files).name == "a_1.mp3"  # type: ignore[union-attr]
-    assert choose_file(section(3), files) is None
-    assert choose_file(section(9, url="", name="A_2.mp3"), files).name == "a_2.mp3"  # type: ignore[union-attr]
-    assert choose_file(section(1), [*files, file("b_1.mp3", track=1)]) is None  # two recordings say that they are it
+    assert recordings_of(section(2), files) == [files[2]]
+    assert recordings_of(section(1), files) == files[:2]
+    assert recordings_of(section(3), files) == []
+    assert recordings_of(section(9, url="", name="A_2.mp3"), files) == [files[2]]
+    assert recordings_of(section(1), [*files, file("b_1.mp3", track=1)]) == []  # two recordings say that they are it
 
 
 def test_an_item_is_asked_for_once_and_names_outside_are_never_fetched(site, tmp_path):

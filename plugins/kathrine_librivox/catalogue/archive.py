@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -103,8 +103,9 @@ def file_of(raw: Mapping[str, Any]) -> ArchiveFile:
     )
 
 
-def choose_file(section: Section, files: Sequence[ArchiveFile]) -> ArchiveFile | None:
-    """The best recording of a section: found by the name in its address, else by its number as track.
+def recordings_of(section: Section, files: Sequence[ArchiveFile]) -> list[ArchiveFile]:
+    """The codings of a section's recording, best first: found by the name in its address, else by its number as
+    track.
 
     None where no file is the section's, or where the number fits recordings of different names.
     """
@@ -113,8 +114,8 @@ def choose_file(section: Section, files: Sequence[ArchiveFile]) -> ArchiveFile |
     if not found:
         found = [file for file in files if file.track == section.number]
         if len({stem_of(file.name) for file in found}) > 1:
-            return None
-    return min(found, key=lambda file: (file.rank, file.name), default=None)
+            return []
+    return sorted(found, key=lambda file: (file.rank, file.name))
 
 
 def stem_of(name: str) -> str:
@@ -125,8 +126,3 @@ def stem_of(name: str) -> str:
 def download_url(url: str, item: Item, file: ArchiveFile) -> str:
     """Where a file is fetched from."""
     return f"{url.rstrip('/')}/download/{quote(item.identifier)}/{quote(file.name)}"
-
-
-def sections_without(sections: Iterable[Section], files: Sequence[ArchiveFile]) -> list[int]:
-    """Numbers of sections that no file belongs to."""
-    return [section.number for section in sections if choose_file(section, files) is None]

@@ -61,8 +61,6 @@ class BookTexts:
         count = letters(text)
         if count < SLOWEST * seconds:
             place = where if is_address(where) else Path(where).name
-            warn(
-                f"{book.label}: {place} has {count} letters for {seconds / 60:.0f} minutes of speech: not the text"
-            )
+            warn(f"{book.label}: {place} has {count} letters for {seconds / 60:.0f} minutes of speech: not the text")
             return text if named is not None and count else None
         return text or None

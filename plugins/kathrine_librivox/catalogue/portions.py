@@ -126,9 +126,12 @@ def words_of(title: str) -> str:
 def number_of(title: str) -> str:
     """`#3` for a line that is the heading of a third chapter: `Kapittel 3`, `III.`, `Tredje kapitel`; else empty."""
     line = unicodedata.normalize("NFC", title).casefold().strip(" .:-–—*_\t")
-    if (match := re.fullmatch(
-        rf"(?:\d{{1,3}}\s*[-–—:.]\s+)?{CHAPTER_WORD}\.?\s+(\w+)(?:\s*(?:[-–—]|og|til)\s*\w+)?(?:[\s:.,–—-].*)?", line
-    )) or (match := re.fullmatch(rf"(\w+)\s+{CHAPTER_WORD}\.?(?:[\s:.,–—-].*)?", line)):
+    if (
+        match := re.fullmatch(
+            rf"(?:\d{{1,3}}\s*[-–—:.]\s+)?{CHAPTER_WORD}\.?\s+(\w+)(?:\s*(?:[-–—]|og|til)\s*\w+)?(?:[\s:.,–—-].*)?",
+            line,
+        )
+    ) or (match := re.fullmatch(rf"(\w+)\s+{CHAPTER_WORD}\.?(?:[\s:.,–—-].*)?", line)):
         value = match[1]
     elif re.fullmatch(r"\d{1,3}|[ivxlc]+", line):
         value = line

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kathrine.datafiles import safe_name
-from kathrine_librivox.catalogue.archive import ArchiveFile, Item, choose_file
+from kathrine_librivox.catalogue.archive import ArchiveFile, Item, recordings_of
 from kathrine_librivox.catalogue.books import Book, Reader, Section
 from kathrine_librivox.catalogue.portions import Run, share_out
 from kathrine_librivox.catalogue.recordings import Recording, SectionRejected, fetch_recording
@@ -130,19 +130,26 @@ def is_wanted(reader: Reader, speakers: Sequence[str]) -> bool:
 
 
 def record(section: Section, item: Item, desk: Desk) -> tuple[ArchiveFile, Recording]:
-    """A section's file and its checked recording. Raises: SectionRejected."""
-    file = choose_file(section, item.files)
-    if file is None:
-        raise SectionRejected("no recording", f"{item.identifier} on archive.org has no mp3 for it")
-    fetched = 0.0
+    """A section's file and its checked recording: the best one that is whole. Raises: SectionRejected, for the best
+    one's reason, where none is."""
+    problems: list[SectionRejected] = []
+    for file in recordings_of(section, item.files):
+        try:
+            return file, fetched(file, section, item, desk)
+        except SectionRejected as problem:
+            problems.append(SectionRejected(problem.reason, f"{file.name}: {problem.detail}"))
+    raise problems[0] if problems else SectionRejected("no recording", f"{item.identifier} has no mp3 for it")
+
+
+def fetched(file: ArchiveFile, section: Section, item: Item, desk: Desk) -> Recording:
+    """A checked file, telling how far it has come. Raises: SectionRejected."""
+    megabytes = 0.0
 
     def advance(amount: float) -> None:
-        nonlocal fetched
-        fetched += amount / 1e6
-        desk.advance(0, f"{file.name}: {fetched:.1f} MB")
+        nonlocal megabytes
+        megabytes += amount / 1e6
+        desk.advance(0, f"{file.name}: {megabytes:.1f} MB")
 
     folder = desk.folder / safe_name(item.identifier)
     promised = (file.seconds, section.seconds)
-    return file, fetch_recording(
-        desk.web, desk.archive_url, item, file, promised, folder, desk.warn, advance, desk.retry
-    )
+    return fetch_recording(desk.web, desk.archive_url, item, file, promised, folder, desk.warn, advance, desk.retry)
