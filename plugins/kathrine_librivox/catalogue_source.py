@@ -25,7 +25,7 @@ from kathrine_librivox.catalogue.rights import rights_warning
 from kathrine_librivox.catalogue.shelves import Shelf, nothing_to_read, tell, utterances_of
 from kathrine_librivox.catalogue.web import Web
 from kathrine_librivox.chapters import ChapterCache
-from kathrine_librivox.cutting import CuttingOptions, cutter
+from kathrine_librivox.cutting import CuttingOptions, cutter, cutting_problems, cutting_settings
 
 FILTER_LOSS = 1.15
 """Cut hours over wanted hours: what the gates of prepare are expected to leave out."""
@@ -63,7 +63,7 @@ class CatalogueSource(Source):
 
     def problems(self) -> Iterator[str]:
         options = self.options
-        yield from options.problems()
+        yield from cutting_problems(options)
         for name in ("librivox_url", "archive_url", "gutenberg_url"):
             if not re.match(r"https?://[^/]+", getattr(options, name)):
                 yield f"{name}: '{getattr(options, name)}' does not begin with http:// or https:// and a host"
@@ -112,7 +112,7 @@ class CatalogueSource(Source):
             if not any(only_reader(section, context.speakers)[0] for section in book.sections):
                 continue
             text = texts.of(book, lambda message: warn(f"{self.label}: {message}"))
-            if text is None and not options.writes_down:
+            if text is None and not options.transcriber:
                 warn(
                     f"{self.label}: {book.label} has no text and is left out; give one with texts = {{ {book.id} = "
                     '"path or url" }, or set transcriber'
@@ -183,7 +183,11 @@ class CatalogueSource(Source):
         options, folder = self.options, self._folder(context)
         budget = float("inf") if context.max_hours is None else context.max_hours * 3600 * FILTER_LOSS
         cap = float("inf") if context.speaker_cap_minutes is None else context.speaker_cap_minutes * 60 * FILTER_LOSS
-        cache = ChapterCache(folder / "chapters", options.settings(), cutter(options, context, offline))
+        cache = ChapterCache(
+            folder / "chapters",
+            lambda language, by_ear: cutting_settings(options, language, by_ear),
+            cutter(options, context),
+        )
         warn = nothing if advance is nothing else context.progress.warn
         desk = Desk(
             web=Web(options.requests_per_second, offline, context.progress.say),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from kathrine_librivox.catalogue.recordings import Recording
 
+VERSION = 1
+"""Raise it when segmentation changes its results: part of every key."""
 CUTTING_RATE = 16000
 """Hz at which speech is found and aligned; the file itself is cut by prepare, at its own rate."""
 BLOCK = 1 << 20
@@ -51,18 +53,23 @@ class ChapterCache:
     """Chapters by recording, text, language and settings.
 
     Args:
-        folder: one file a chapter. settings: everything else that a chapter depends on, in types that JSON knows.
-        cut: makes a chapter from (wave, rate, text, language). offline: never cut, only read.
+        folder: one file a chapter. settings: everything else that a chapter depends on, in types that JSON knows, by
+        its language and by whether it has no text. cut: makes a chapter from (wave, rate in Hz, text, language).
     """
 
-    def __init__(self, folder: Path, settings: Any, cut: Callable[[np.ndarray, int, str | None, str], Chapter]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Callable[[str, bool], Any],
+        cut: Callable[[np.ndarray, int, str | None, str], Chapter],
+    ) -> None:
         self.folder = folder
         self.settings = settings
         self.cut = cut
 
     def chapter(self, recording: Recording, text: str | None, language: str) -> Chapter:
         """The chapter, read or made now."""
-        key = chapter_key(recording.md5, text, language, self.settings)
+        key = chapter_key(recording.md5, text, language, self.settings(language, text is None))
         path = self.folder / f"{key}.json"
         if path.is_file():
             return chapter_of(json.loads(path.read_text("utf-8")))
@@ -74,7 +81,7 @@ class ChapterCache:
 
 def chapter_key(md5: str, text: str | None, language: str, settings: Any) -> str:
     """Equal exactly when the chapters are. md5: of the recording."""
-    parts = json.dumps([md5, text, language, settings], ensure_ascii=False, sort_keys=True)
+    parts = json.dumps([VERSION, md5, text, language, settings], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:40]
 
 

@@ -170,4 +170,4 @@ def page() -> str:
 def options_of(site: LibrivoxServer, **more: Any) -> dict[str, Any]:
     """Options that talk to this server only."""
     urls = {"librivox_url": site.url, "archive_url": site.url, "gutenberg_url": site.url}
-    return {**urls, "requests_per_second": 1000.0, **more}
+    return {**urls, "requests_per_second": 1000.0, "aligner_model": "length", **more}

@@ -179,6 +179,7 @@ def test_a_hub_dataset_without_a_table_is_looked_up_on_the_branch(hub, tmp_path)
     assert len(told["utterances"]) == 26 and told["utterances"][0]["facts"]["licence"] == "cc-by-4.0"
 
 
+@pytest.mark.slow
 def test_memory_does_not_hold_the_export(tmp_path):
     """60 MB of recordings in one row group are written out with a few MB at a time."""
     rows = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from kathrine.types import Utterance
 from kathrine_librivox.catalogue.archive import Item
 from kathrine_librivox.catalogue.books import Book
 from kathrine_librivox.catalogue.reading import ReadSection, Tally, only_reader
+from kathrine_librivox.chapters import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,13 @@ def utterances_of(shelf: Shelf, read: ReadSection) -> Iterator[Utterance]:
             end=piece.end,
             seconds=piece.end - piece.start,
             cut=piece.cut,
-            facts={**{name: value for name, value in facts.items() if value}, "score": f"{piece.score:.3f}"},
+            facts={name: value for name, value in (facts | {"score": score_of(piece)}).items() if value},
         )
+
+
+def score_of(piece: Piece) -> str:
+    """A score with three places; empty where there is none."""
+    return "" if math.isnan(piece.score) else f"{piece.score:.3f}"
 
 
 def tell(
