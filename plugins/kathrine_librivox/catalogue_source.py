@@ -7,6 +7,7 @@ import datetime
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,17 @@ class CatalogueOptions(CuttingOptions):
     """No more requests than this, over all hosts together."""
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """How a call goes about it. loud: tell what is done. refresh: ask for what is new. warn: told of what the user
+    should act on."""
+
+    web: Web
+    loud: bool
+    refresh: bool
+    warn: Callable[[str], None]
+
+
 class CatalogueSource(Source):
     """Books of the LibriVox catalogue: chapters from archive.org, cut into sentences by their texts."""
 
@@ -80,65 +92,72 @@ class CatalogueSource(Source):
     def prepare(self, context: SourceContext) -> None:
         for problem in self.problems():
             raise KathrineError(f"{self.label}: {problem}")
-        progress, tally = context.progress, Tally()
-        shelves = self._shelves(context, loud=True)
-        count = sum(len(shelf.book.sections) for shelf in shelves)
-        with progress.task(f"{self.label}: sections", count) as advance:
-            taken = list(self._sections(context, shelves, tally, advance, offline=context.offline))
+        visit, tally, told = self._visit(context, loud=True), Tally(), f"{self.label}: sections"
+        shelves = self._shelves(context, visit)
+        with context.progress.task(told, sum(len(shelf.book.sections) for shelf in shelves)) as advance:
+            taken = list(self._sections(context, visit, shelves, tally, advance))
+            advance(0, told)
         tell(self.label, context, shelves, taken, tally)
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
-        shelves = self._shelves(context, loud=False)
-        for shelf, read in self._sections(context, shelves, Tally(), nothing, offline=True):
+        visit = self._visit(context, loud=False)
+        for shelf, read in self._sections(context, visit, self._shelves(context, visit), Tally(), nothing):
             yield from utterances_of(shelf, read)
 
     def _folder(self, context: SourceContext) -> Path:
         return context.folder / safe_name(self.options.librivox_url)
 
-    def _shelves(self, context: SourceContext, loud: bool) -> list[Shelf]:
-        """The books to read. loud: ask the servers, and tell; else only what `prepare` kept is used."""
-        options, folder = self.options, self._folder(context)
-        say, warn = (context.progress.say, context.progress.warn) if loud else (nothing, nothing)
-        web = Web(options.requests_per_second, context.offline or not loud, say)
-        refresh = options.refresh and loud and not context.offline
+    def _visit(self, context: SourceContext, loud: bool) -> Visit:
+        """How to go about it: `prepare` is loud, `utterances` takes what it kept."""
+        web = Web(self.options.requests_per_second, context.offline or not loud, context.progress.say)
+
+        def warn(message: str) -> None:
+            if loud:
+                context.progress.warn(f"{self.label}: {message}")
+
+        return Visit(web, loud, self.options.refresh and not web.offline, warn)
+
+    def _shelves(self, context: SourceContext, visit: Visit) -> list[Shelf]:
+        """The books to read."""
+        options, folder, web, warn = self.options, self._folder(context), visit.web, visit.warn
         dump = Path(options.catalogue) if options.catalogue else None
         catalogue = Catalogue(web, options.librivox_url, folder, dump)
-        books = self._books(catalogue, context, refresh, loud)
+        books = self._books(catalogue, context, visit)
         for number in sorted({int(number) for number in options.texts} - {book.id for book in books}):
-            warn(f"{self.label}: texts names book {number}, which is not among those that are taken")
-        texts = BookTexts(web, folder / "texts", options.gutenberg_url, options.texts, refresh)
+            warn(f"texts names book {number}, which is not among those that are taken")
+        texts = BookTexts(web, folder / "texts", options.gutenberg_url, options.texts, visit.refresh)
         shelves = []
         for book in books:
             if not any(only_reader(section, context.speakers)[0] for section in book.sections):
                 continue
-            text = texts.of(book, lambda message: warn(f"{self.label}: {message}"))
+            text = texts.of(book, warn)
             if text is None and not options.transcriber:
                 warn(
-                    f"{self.label}: {book.label} has no text and is left out; give one with texts = {{ {book.id} = "
+                    f"{book.label} has no text and is left out; give one with texts = {{ {book.id} = "
                     '"path or url" }, or set transcriber'
                 )
                 continue
             place = context.folder / safe_name(options.archive_url)
-            item = read_item(web, options.archive_url, book.item, place, refresh) if book.item else None
+            item = read_item(web, options.archive_url, book.item, place, visit.refresh) if book.item else None
             if item is None:
-                warn(f"{self.label}: {book.label} has no recordings on archive.org and is left out")
+                warn(f"{book.label} has no recordings on archive.org and is left out")
                 continue
             if item.unsafe:
                 names = ", ".join(item.unsafe[:3])
-                warn(f"{self.label}: {item.identifier} names files outside of its folder, never fetched: {names}")
+                warn(f"{item.identifier} names files outside of its folder, never fetched: {names}")
             if told := rights_warning(book, datetime.date.today().year):
-                warn(f"{self.label}: {told}")
+                warn(told)
             shelves.append(Shelf(book, item, text))
         if not shelves:
             raise nothing_to_read(self.label, books, context.speakers)
         return shelves
 
-    def _books(self, catalogue: Catalogue, context: SourceContext, refresh: bool, loud: bool) -> list[Book]:
+    def _books(self, catalogue: Catalogue, context: SourceContext, visit: Visit) -> list[Book]:
         """The books of the option, or all released ones of the languages."""
         options = self.options
         languages = languages_of(options)
         if options.books:
-            books = [catalogue.book(number) for number in dict.fromkeys(options.books)]
+            books = [catalogue.book(number, visit.refresh) for number in dict.fromkeys(options.books)]
             for book in books:
                 if book.language.casefold() not in {name.casefold() for name in languages}:
                     found = book.language or "no language"
@@ -151,9 +170,9 @@ class CatalogueSource(Source):
                         f"{self.label}: {book.label} is not released yet", "take it out of `books` until it is"
                     )
             return books
-        if loud:
+        if visit.loud:
             with context.progress.task(f"{self.label}: listing the catalogue") as advance:
-                entries = catalogue.entries(refresh, advance)
+                entries = catalogue.entries(visit.refresh, advance)
         else:
             entries = catalogue.entries(False)
         wanted = wanted_entries(entries, languages)
@@ -165,7 +184,7 @@ class CatalogueSource(Source):
                 + did_you_mean(languages[0], known),
                 f"its languages are: {listed}",
             )
-        if loud:
+        if visit.loud:
             context.progress.say(f"{self.label}: {len(wanted)} of {len(entries)} books are in {' or '.join(languages)}")
         books = [catalogue.book(int(text_of(raw["id"]))) for raw in wanted]
         return [book for book in books if book.released]
@@ -173,10 +192,10 @@ class CatalogueSource(Source):
     def _sections(
         self,
         context: SourceContext,
+        visit: Visit,
         shelves: Sequence[Shelf],
         tally: Tally,
         advance: Callable[..., Any],
-        offline: bool,
     ) -> Iterator[tuple[Shelf, ReadSection]]:
         """Sections in order until their usable speech reaches max_hours x 1.15; speech of a reader beyond the cap
         is kept and not counted. The same files give the same sections."""
@@ -188,15 +207,14 @@ class CatalogueSource(Source):
             lambda language, by_ear: cutting_settings(options, language, by_ear),
             cutter(options, context),
         )
-        warn = nothing if advance is nothing else context.progress.warn
         desk = Desk(
-            web=Web(options.requests_per_second, offline, context.progress.say),
+            web=visit.web,
             archive_url=options.archive_url,
             folder=context.folder / safe_name(options.archive_url),
             cut=cache.chapter,
-            warn=lambda message: warn(f"{self.label}: {message}"),
+            warn=visit.warn,
             advance=advance,
-            retry=options.refresh and not offline,
+            retry=visit.refresh,
         )
         spoken: dict[str, float] = {}
         usable = 0.0

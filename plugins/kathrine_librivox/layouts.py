@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +29,10 @@ class Corpus:
             self.files.want(segments)
 
 
-def open_corpus(root: str, revision: str, layout: str, metadata: str, context: SourceContext) -> Corpus:
+def open_corpus(root: str, revision: str, layout: str, metadata: str, context: SourceContext, loud: bool) -> Corpus:
     """The rows of a corpus in the layout that it has.
 
-    Given: layout, `table`, `parquet`, or `auto` to look: the table wins, since its recordings are fetched one by one.
+    Given: layout, `table`, `parquet`, or `auto` to look: the table wins, since its recordings are fetched one by one; loud, show the download.
     The export of a Hub dataset lies on a branch of its own; it is looked for there when `revision` has none. Raises:
     KathrineError where the layout is not there.
     """
@@ -50,9 +51,14 @@ def open_corpus(root: str, revision: str, layout: str, metadata: str, context: S
     if not clips.exports:
         raise KathrineError(f"{files.label} has no Parquet file", "set another root or revision")
     total = sum(files.size(name) or 0 for name in clips.exports) / 1e6
-    with context.progress.task(f"{files.label}: Parquet export (MB)", total) as advance:
+    told = f"{files.label}: Parquet export (MB)"
+    with context.progress.task(told, total) if loud else nullcontext(ignore) as advance:
         segments, problems = clips.read(lambda amount: advance(amount / 1e6))
     return Corpus(clips, segments, problems, licence)
+
+
+def ignore(amount: float) -> None:
+    """Progress that nobody is told of."""
 
 
 def open_at(root: str, revision: str, context: SourceContext) -> DataFiles:

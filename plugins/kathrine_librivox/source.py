@@ -40,7 +40,7 @@ class LibrivoxSource(Source):
 
     def prepare(self, context: SourceContext) -> None:
         warn = context.progress.warn
-        corpus = self._open(context)
+        corpus = self._open(context, loud=True)
         if corpus.problems:
             shown = "".join(f"\n  {problem}" for problem in corpus.problems[:5])
             more = f"\n  and {len(corpus.problems) - 5} more" if len(corpus.problems) > 5 else ""
@@ -68,7 +68,7 @@ class LibrivoxSource(Source):
         context.progress.say(f"{self.label}: {len(taken)} of {len(segments)} recordings, {hours:.2f} h")
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
-        corpus = self._open(context)
+        corpus = self._open(context, loud=False)
         files = corpus.files
         durations = Durations(files)
         wanted = wanted_segments(corpus.segments, context.speakers)
@@ -83,9 +83,9 @@ class LibrivoxSource(Source):
                 facts={"licence": corpus.licence, **segment.facts, "speaker_name": segment.speaker_name},
             )
 
-    def _open(self, context: SourceContext) -> Corpus:
+    def _open(self, context: SourceContext, loud: bool) -> Corpus:
         """The corpus, listed and read; only recordings of wanted readers are ever written out of an export."""
         options = self.options
-        corpus = open_corpus(options.root, options.revision, options.layout, options.metadata, context)
+        corpus = open_corpus(options.root, options.revision, options.layout, options.metadata, context, loud)
         corpus.want(wanted_segments(corpus.segments, context.speakers))
         return corpus

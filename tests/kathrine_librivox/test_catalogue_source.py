@@ -245,6 +245,11 @@ def test_books_are_taken_by_number_in_order_and_the_list_is_not_asked_for(run, s
     told = run(books=[102, 101], catalogue="")
     assert list(dict.fromkeys(u["facts"]["book"] for u in told["utterances"])) == ["102", "101"]
     assert all("extended=1" in request.query for request in site.log if "/api/" in request.path)
+    count = len(site.log)
+    run(books=[102, 101], refresh=True)
+    assert [r.query for r in site.log[count:] if "/api/" in r.path] == [
+        f"id={number}&extended=1&format=json" for number in (102, 101)
+    ]
     assert "book 1 (English 1) is in English" in run(books=[1])["error"]
     assert "book 103 (Ikke ferdig) is not released" in run(books=[103])["error"]
     assert "LibriVox has no book 777" in run(books=[777])["error"]

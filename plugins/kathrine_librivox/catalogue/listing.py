@@ -62,17 +62,17 @@ class Catalogue:
             shutil.rmtree(left)
         return known["books"]
 
-    def book(self, number: int) -> Book:
+    def book(self, number: int, refresh: bool = False) -> Book:
         """One book with its sections.
 
-        Raises: KathrineError for a number that the catalogue does not have.
+        Given: refresh asks again. Raises: KathrineError for a number that the catalogue does not have.
         """
         if self.dump is not None:
             raw = self.dump.get(number)
-            if raw is not None and raw.get("sections"):
+            if raw is not None and raw.get("sections"):  # all of it is here
                 return book_of(raw)
         path = self._kept(number)
-        if not path.is_file():
+        if refresh or not path.is_file():
             try:
                 answer = self.web.json(f"{self.url}/api/feed/audiobooks/?id={number}&extended=1&format=json")
             except NotThere as problem:
