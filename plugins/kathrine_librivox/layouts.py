@@ -32,7 +32,8 @@ class Corpus:
 def open_corpus(root: str, revision: str, layout: str, metadata: str, context: SourceContext, loud: bool) -> Corpus:
     """The rows of a corpus in the layout that it has.
 
-    Given: layout, `table`, `parquet`, or `auto` to look: the table wins, since its recordings are fetched one by one; loud, show the download.
+    Given: layout, `table`, `parquet`, or `auto` to look: the table wins, since its recordings are fetched one by one;
+    loud, show the download.
     The export of a Hub dataset lies on a branch of its own; it is looked for there when `revision` has none. Raises:
     KathrineError where the layout is not there.
     """

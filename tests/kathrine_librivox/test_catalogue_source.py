@@ -18,8 +18,11 @@ from source_client import run_source
 
 from kathrine import Workspace
 from kathrine.corpus.audio import read_audio
+from kathrine.corpus.prepare import prepare
 from kathrine.datafiles import safe_name
+from kathrine.progress import SilentProgress
 from kathrine.recipe import load_recipe
+from kathrine.recipe.tomlwriter import toml_text
 from kathrine_librivox.catalogue_source import CatalogueOptions, CatalogueSource
 
 CATALOGUE = "kathrine_librivox.catalogue_source:CatalogueSource"
@@ -344,3 +347,17 @@ def test_paths_in_a_recipe_are_relative_to_it_and_addresses_stay(tmp_path):
     (options,) = [entry.source.options for entry in recipe.data if entry.name == "librivox_catalogue"]
     assert options.texts == {"7": str(tmp_path / "books" / "seven.txt"), "8": "https://example.org/8.txt"}
     assert options.catalogue == str(tmp_path / "books" / "dump.json")
+
+
+@pytest.mark.slow
+def test_prepare_makes_a_corpus_of_chapters(site, tmp_path):
+    """The whole way into the kernel: parts are cut out of the chapters' files, gated, encoded by the tiny model."""
+    options = options_of(site, source="librivox_catalogue", books=[102], validation_share=0.2)
+    document = {"extends": "kathrine:base", "data": [{"name": "npsc", "enabled": False}, options]}
+    (tmp_path / "my.toml").write_text(toml_text(document), encoding="utf-8")
+    workspace, progress = Workspace(tmp_path / "ws"), SilentProgress()
+    recipe = load_recipe(tmp_path / "my.toml", "smoke", ["run.offline=false"], workspace=workspace)
+    corpus = prepare(recipe, workspace, progress)
+    facts = corpus.facts["entries"]["librivox_catalogue"]
+    assert facts["seen"] >= 6 and facts["kept"] >= 5 and facts["languages"] == ["nb"]
+    assert not {"corrupt", "length differs", "duplicate"} & set(facts["rejected"])
