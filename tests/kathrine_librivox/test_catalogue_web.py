@@ -121,7 +121,7 @@ def test_redirects_are_followed_to_the_web_only(site, web, tmp_path):
     site.redirects["/moved"] = "/moved"
     with pytest.raises(KathrineError):
         web.read(f"{site.url}/moved")
-    for address in (f"file://{secret}", "ftp://127.0.0.1/x", str(secret)):
+    for address in (f"file://{secret}", "ftp://127.0.0.1/x", str(secret), "http://127.0.0.1:port/x", "http://"):
         with pytest.raises(KathrineError, match="no address of the web"):
             web.read(address)
 
@@ -166,6 +166,9 @@ def test_a_beginning_that_is_longer_than_the_file_is_thrown_away(site, web, tmp_
     (tmp_path / "a.part").write_bytes(BODY + b"more")
     fetch(web, site, tmp_path / "a.part", size=None)
     assert (tmp_path / "a.part").read_bytes() == BODY and [r.status for r in site.log] == [416, 200]
+    site.fail("/texts/a.txt", 416)
+    with pytest.raises(KathrineError, match="refuses to send it"):
+        fetch(web, site, tmp_path / "b.part")
 
 
 def test_no_more_is_written_than_the_size_allows(site, web, tmp_path):

@@ -134,8 +134,10 @@ class Web:
             try:
                 self._append(url, path, before, size, advance)
                 return
-            except RangeRefused:
-                path.unlink()
+            except RangeRefused as problem:
+                if not before:
+                    raise KathrineError(f"{url}: the server refuses to send it", "check the address") from problem
+                path.unlink()  # what is here is longer than the file: another one
             except Busy as problem:
                 breaks += 1
                 if length(path) > before and breaks < MOST_BREAKS:
@@ -167,8 +169,8 @@ class Web:
                 f"{url} is not in the workspace and nothing may be fetched",
                 "run `kathrine prepare` once with a network, and without run.offline",
             )
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise KathrineError(f"'{url}' is no address of the web", "it has to begin with http:// or https://")
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+            raise KathrineError(f"'{url}' is no address of the web", "it has to begin with http:// or https:// and a host")
         address = quote(url, safe="%/:?=&#~+,;@!$'()*[]")
         request = urllib.request.Request(address, headers={"User-Agent": USER_AGENT, **headers})
         self._take_turn()
@@ -232,10 +234,10 @@ def web_errors(url: str) -> Iterator[None]:
         raise KathrineError(f"{url}: the server answers {status} {problem.reason}", "check the base URLs") from problem
     except URLError as problem:
         raise Busy(f"no connection ({reason_of(problem.reason)})") from problem
+    except (ValueError, http.client.InvalidURL) as problem:
+        raise KathrineError(f"'{url}' is no address of the web: {problem}", "check the base URLs") from problem
     except (OSError, http.client.HTTPException) as problem:
         raise Busy(f"no connection ({reason_of(problem)})") from problem
-    except ValueError as problem:  # http.client.InvalidURL and malformed ports
-        raise KathrineError(f"'{url}' is no address of the web: {problem}", "check the base URLs") from problem
 
 
 def reason_of(problem: object) -> str:
