@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -96,7 +96,8 @@ class Word:
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A sentence and where it is spoken. sentence: its number. score and part_score as `SegmentLimits` tells;
-    nan: not measured. words: where each one lies, empty where the aligner does not know."""
+    nan: not measured. words: where each one lies, empty where the aligner does not know. joined: the aligner found no
+    pause between this one and the next, so `end` is no place to cut."""
 
     sentence: int
     start: float
@@ -104,6 +105,7 @@ class Placed:
     score: float
     part_score: float = float("nan")
     words: tuple[Word, ...] = ()
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,15 @@ class Placement:
     dropped: Mapping[str, tuple[int, float]] = field(default_factory=dict)
 
 
+Scores = Literal["letters", "length"]
+"""What the scores of an aligner measure: log-probability a letter, or how well lengths fit."""
+
+
 class Aligner(Protocol):
     """Finds the sentences of a text in a chapter."""
 
     label: str
+    scores: Scores
 
     def place(
         self,
@@ -136,6 +143,11 @@ class Transcriber(Protocol):
 
     label: str
 
-    def write_down(self, wave_N: np.ndarray, spans: Sequence[tuple[float, float]], progress: Progress) -> list[str]:
-        """The text of each span. Given: the chapter at `RATE`; spans of at most 30 s."""
+    def write_down(
+        self, wave_N: np.ndarray, units: Sequence[tuple[float, float]], progress: Progress
+    ) -> list[tuple[str, float]]:
+        """The text of each unit, and its mean log-probability a token.
+
+        Given: the chapter at `RATE`; start and end of each unit, 30 s at most.
+        """
         ...
