@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from kathrine_librivox.segmentation import Segmentation
 
-MODELS = {"nb": "NbAiLab/nb-wav2vec2-300m-bokmaal", "nn": "NbAiLab/nb-wav2vec2-300m-nynorsk"}
-"""CTC models of the National Library of Norway by language: what `aligner_model = "auto"` takes."""
-
 
 class LimitsTable(Options):
     """`limits`: what an utterance of a chapter may look like. Times in seconds."""
@@ -76,8 +73,10 @@ def cutting_problems(options: CuttingOptions) -> Iterator[str]:
 
 def aligner_for(options: CuttingOptions, language: str) -> str:
     """The CTC model for a language; empty where chapters are aligned by length."""
+    from kathrine_librivox.segmentation.opening import DEFAULT_ALIGNERS
+
     if options.aligner_model == "auto":
-        return MODELS.get(language, "")
+        return DEFAULT_ALIGNERS.get(language, "")
     return "" if options.aligner_model == "length" else options.aligner_model
 
 

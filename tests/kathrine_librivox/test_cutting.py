@@ -17,7 +17,6 @@ from kathrine_librivox import chapters
 from kathrine_librivox.catalogue.recordings import Recording
 from kathrine_librivox.chapters import Chapter, ChapterCache, Piece
 from kathrine_librivox.cutting import (
-    MODELS,
     CuttingOptions,
     LimitsTable,
     aligner_for,
@@ -26,6 +25,7 @@ from kathrine_librivox.cutting import (
     open_model,
 )
 from kathrine_librivox.segmentation import SegmentLimits
+from kathrine_librivox.segmentation.opening import DEFAULT_ALIGNERS
 
 
 def test_the_limits_of_the_recipe_are_those_of_segmentation():
@@ -56,7 +56,10 @@ def test_limits_that_contradict_each_other_are_told_together():
 
 
 def test_the_aligner_follows_the_language_of_the_book():
-    assert [aligner_for(CuttingOptions(), language) for language in ("nb", "nn", "da")] == [*MODELS.values(), ""]
+    assert [aligner_for(CuttingOptions(), language) for language in ("nb", "nn", "da")] == [
+        *DEFAULT_ALIGNERS.values(),
+        "",
+    ]
     assert aligner_for(CuttingOptions(aligner_model="length"), "nb") == ""
     assert aligner_for(CuttingOptions(aligner_model="me/mine"), "nn") == "me/mine"
 

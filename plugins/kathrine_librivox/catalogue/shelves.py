@@ -81,10 +81,8 @@ def tell(
             f"the first is {narrow[0].file.name}"
         )
     pieces = [piece for _, read in taken for piece in read.chapter.pieces]
-    left = "".join(
-        f"; left out: {count:.0f} {reason} ({seconds:.0f} s)"
-        for reason, (count, seconds) in sorted(tally.segments.items())
-    )
+    dropped = [f"{count:.0f} {reason} ({seconds:.0f} s)" for reason, (count, seconds) in sorted(tally.segments.items())]
+    left = f"; left out: {', '.join(dropped)}" if dropped else ""
     if not pieces:
         reasons = ", ".join(f"{len(lines)} {reason}" for reason, lines in sorted(tally.sections.items()))
         raise KathrineError(

@@ -170,7 +170,9 @@ class Web:
                 "run `kathrine prepare` once with a network, and without run.offline",
             )
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-            raise KathrineError(f"'{url}' is no address of the web", "it has to begin with http:// or https:// and a host")
+            raise KathrineError(
+                f"'{url}' is no address of the web", "it has to begin with http:// or https:// and a host"
+            )
         address = quote(url, safe="%/:?=&#~+,;@!$'()*[]")
         request = urllib.request.Request(address, headers={"User-Agent": USER_AGENT, **headers})
         self._take_turn()
