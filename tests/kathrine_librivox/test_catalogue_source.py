@@ -88,6 +88,7 @@ def test_chapters_become_utterances_with_their_text_voice_and_facts(whole):
     assert not told["warned"] and "2 of 24 books are in Norwegian" in told["said"][0]
 
 
+@pytest.mark.slow
 def test_an_acoustic_model_finds_every_sentence_that_it_keeps(site, tmp_path):
     """A text in one piece, shared out by what each section left; the small model of the segmentation's tests."""
     model = Path(__file__).resolve().parents[1] / "data" / "ctc_espeak"
