@@ -153,8 +153,8 @@ def hub_errors(what: str) -> Iterator[None]:
         ) from problem
     except errors.RepositoryNotFoundError as problem:
         raise KathrineError(
-            f"the Hub has no dataset {what}, or it is private",
-            "check the spelling of root, or log in with `hf auth login`",
+            f"the Hub has no {what}, or it is private",
+            "check the spelling, or log in with `hf auth login`",
         ) from problem
     except errors.RevisionNotFoundError as problem:
         raise KathrineError(f"{what}: there is no such revision", "check the option revision") from problem
@@ -171,3 +171,38 @@ def hub_errors(what: str) -> Iterator[None]:
             f"{what} could not be fetched: {reason}",
             "try again (what is complete is kept), or set root to a local folder in the same layout",
         ) from problem
+
+
+def fetch_model_folder(
+    repo: str, revision: str, folder: str, cache: Path, say: Callable[[str], Any], offline: bool = False
+) -> Path:
+    """A model repository, or one folder of it, as a local folder; what is in the cache is not fetched again.
+
+    Given: revision, branch, tag or commit, empty for main; cache, the client's. Raises: KathrineError that lists the
+    folders of the repository where the one asked for is not among them.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    what = f"{repo}@{revision}" if revision else repo
+    offline = offline or client_is_offline()
+    folder = folder.strip("/")
+    if not offline:
+        say(f"fetching {what}{f'/{folder}' if folder else ''} from the Hub")
+        with hub_errors(what):
+            names = HfApi().list_repo_files(repo, revision=revision or None)
+        if folder and not any(name.startswith(f"{folder}/") for name in names):
+            folders = sorted({name.rpartition("/")[0] for name in names if "/" in name})
+            raise KathrineError(f"{what} has no folder {folder}", f"it has: {', '.join(folders) or 'no folders'}")
+    with hub_errors(what):
+        snapshot = snapshot_download(
+            repo,
+            revision=revision or None,
+            cache_dir=cache,
+            allow_patterns=[f"{folder}/*"] if folder else None,
+            local_files_only=offline,
+            tqdm_class=bar_for(None),
+        )
+    place = Path(snapshot) / folder
+    if not place.is_dir():
+        raise KathrineError(f"{what} has no folder {folder} in the workspace", "run once with a network")
+    return place

@@ -46,6 +46,9 @@ class OtherSource(ToySource):
     name = "other_source"
     Options = kathrine.Options
 
+    def variants(self):
+        return ("text", "digits")
+
 
 class ModelOptions(kathrine.Options):
     checkpoint: str = "toy:two-parts"

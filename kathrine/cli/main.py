@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -13,6 +15,7 @@ from kathrine.errors import KathrineError
 COMMANDS = {
     "run": "Train, validate and export: everything a recipe says.",
     "prepare": "Fetch the data of a recipe and encode it; `run` does this by itself.",
+    "speak": "Say texts with a run, a checkpoint, an adapter or a model, and measure what comes out.",
     "check": "Find every mistake in a recipe and print its plan; needs no weights.",
     "inspect": "Look into a model: parts, parameters, what a recipe trains, self-test.",
     "plugins": "List what is installed; `plugins show NAME` prints options.",
@@ -119,6 +122,8 @@ def run(args: list[str] | None = None) -> int:
     try:
         result: Any = cli.main(args=args, prog_name="kathrine", standalone_mode=False)
     except KathrineError as error:
+        if os.environ.get("KATHRINE_TRACEBACK"):  # for those who write plugins
+            traceback.print_exception(error)
         click.echo(f"kathrine: {error}", err=True)
         return error.exit_code
     except click.ClickException as error:

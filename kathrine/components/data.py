@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,13 @@ class Source(Component):
     """A corpus. `[[data]]` with `source = "NAME"` in a recipe; options stand in the same table."""
 
     kind = "source"
+
+    def variants(self) -> Collection[str] | None:
+        """Text variants that utterances may have, as far as the options tell; None where only the data can say.
+
+        A recipe that asks for another one is then refused before anything is fetched.
+        """
+        return None
 
     @abstractmethod
     def prepare(self, context: SourceContext) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kathrine.components import SourceContext
-from kathrine.corpus import keys
+from kathrine.corpus import keys, sourcing
 from kathrine.corpus.assemble import assemble, content_digest
 from kathrine.corpus.audio import Conditioning
 from kathrine.corpus.encode import Encoders, encode
@@ -77,7 +77,7 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
         # 3. Each entry: fetch (all of them first: a mistake in the last one is not found after hours of listening);
         # then list, normalise, measure, gate, choose, hold out, find references.
         for entry in recipe.data:
-            entry.source.prepare(source_context(entry, bench))
+            sourcing.fetch(entry, source_context(entry, bench))
         everything: list[Row] = []
         examples: list[Row] = []
         told = {}
@@ -116,7 +116,7 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
 def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row], list[str]]:
     """All rows of an entry with their verdicts, its hidden references, and notes."""
     recipe, table, progress = bench.recipe, entry.table, bench.progress
-    utterances = entry.source.utterances(source_context(entry, bench))
+    utterances = sourcing.listed(entry, source_context(entry, bench))
     rows, notes = list_rows(entry.name, table, utterances, bench.facts, bench.fingerprints.codec, bench.stores.codes)
     variants = wanted_variants(entry, rows)
     for portion in chunks([row for row in rows if row.kept]):

@@ -182,19 +182,25 @@ def read_marker(folder: Path) -> dict[str, Any]:
     return marker
 
 
-def known_facts(recipe: Recipe, workspace: Workspace) -> dict[str, Any] | None:
-    """The facts of the corpus that was last prepared for this recipe, or None; reads two small JSON files.
-
-    For `kathrine check`: needs neither pyarrow nor torch. `facts["entries"][NAME]["splits"]["train"]` holds
-    `utterances` and `seconds`.
-    """
+def known_folder(recipe: Recipe, workspace: Workspace) -> Path | None:
+    """The folder of the corpus that was last prepared for this recipe, or None; reads one small JSON file."""
     from kathrine.corpus.keys import recipe_key
 
     pointer = workspace.root / "corpus" / "recipes" / f"{recipe_key(recipe)}.json"
     if not pointer.is_file():
         return None
     folder = workspace.root / "corpus" / json.loads(pointer.read_text(encoding="utf-8"))["corpus"]
-    if not (folder / "complete.json").is_file():
+    return folder if (folder / "complete.json").is_file() else None
+
+
+def known_facts(recipe: Recipe, workspace: Workspace) -> dict[str, Any] | None:
+    """The facts of the corpus that was last prepared for this recipe, or None.
+
+    For `kathrine check`: needs neither pyarrow nor torch. `facts["entries"][NAME]["splits"]["train"]` holds
+    `utterances` and `seconds`.
+    """
+    folder = known_folder(recipe, workspace)
+    if folder is None:
         return None
     facts: dict[str, Any] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     return facts

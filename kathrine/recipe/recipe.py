@@ -39,6 +39,7 @@ from kathrine.recipe.tables import (
     ValidationTable,
 )
 from kathrine.recipe.tomlwriter import toml_text
+from kathrine.types import DataSize
 from kathrine.workspace import Workspace
 
 
@@ -168,19 +169,19 @@ def _check_stages(
     data: Sequence[tuple[str, DataTable, Component]],
     train: TrainTable,
 ) -> None:
-    """A curriculum that names what the recipe does not have: asked only where the names are all known."""
-    active = [name for name, table in layer.document.get("data", {}).items() if _active(table)]
-    complete = active == [name for name, _, _ in data]
-    if not found["curriculum"] or not complete:
+    """A curriculum that names what the recipe does not have; entries with other mistakes count with their names."""
+    if not found["curriculum"]:
         return
     curriculum = found["curriculum"][0]
-    from kathrine.recipe.plan import lr_scale_problem, stages, unknown_sizes
+    from kathrine.recipe.plan import lr_scale_problem, stages
 
+    shares = {name: table.share for name, table, _ in data}
+    active = [name for name, table in layer.document.get("data", {}).items() if _active(table)]
     try:
-        planned = stages(curriculum, unknown_sizes([entry[:2] for entry in data]), train)  # type: ignore[arg-type]
+        planned = stages(curriculum, [DataSize(name, shares.get(name), None, None) for name in active], train)  # type: ignore[arg-type]
         problem = lr_scale_problem(planned, list(layer.document.get("strategy", {})))
     except KathrineError as error:
-        problem = " ".join(part for part in (error.message, error.hint) if part)
+        problem = error.sentence
     if problem:
         path = ("curriculum", curriculum.label)
         layer.report(path, problem.removeprefix(f"{dotted(path)}: "))

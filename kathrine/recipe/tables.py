@@ -175,9 +175,7 @@ class TrainTable(Options):
     """Keep the checkpoint of every so many updates for good; 0: none."""
 
     export_from: Literal["best", "last"] = "best"
-    """Checkpoint that samples and exports are made from: the one with the lowest held-out talker loss, or the
-    newest.
-    """
+    """Checkpoint that samples and exports are made from: the best one by `validation.best_by`, or the newest."""
 
     @field_validator("epochs", "steps")
     @classmethod
@@ -206,15 +204,21 @@ class ValidationTable(Options):
     """What counts as better."""
     stop: Literal["run", "stage"] = "run"
     """What early stopping ends."""
+    best_by: Literal["flags_then_loss", "loss"] = "flags_then_loss"
+    """Which checkpoint is the best one. flags_then_loss: as few flagged test sentences as possible, and among equals
+    the lowest held-out loss; more than 5 % flagged is never the best. loss: the lowest held-out loss alone."""
 
 
 class SpeakTable(Options):
-    """`[speak]`: sentences synthesised at the end of a run."""
+    """`[speak]`: test sentences, spoken while the run trains and at its end."""
 
     sentences: list[str] = Field(default_factory=list)
     """What to say; empty takes the language's test sentences."""
     count: int = Field(default=4, ge=0)
     """How many sentences, at most; 0 turns it off."""
+    every: int = Field(default=0, ge=0)
+    """Updates between two times that they are spoken; 0: with every validation, which is what lets the choice of the
+    best checkpoint go by them."""
     reference_file: str = Field(default="", json_schema_extra={"path": True})
     """Recording that gives the voice; empty takes a held-out utterance of the first data entry."""
     max_seconds: float = Field(default=20.0, gt=0)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kathrine.catalog import Catalog
-from kathrine.components import Component, Options
+from kathrine.components import Component, Options, Source
 from kathrine.errors import KathrineError
 from kathrine.recipe.layers import TOP_LEVEL, Layer, dotted
 from kathrine.recipe.messages import extra_key, validated
@@ -26,6 +26,9 @@ from kathrine.suggest import did_you_mean, listing
 
 ONE_OF = ("model", "language", "curriculum")
 """Tables of which a recipe may name one component only."""
+
+TAKEN = {"loss": ("talker", "total")}
+"""Names that a component of a table may not have in a recipe: the kernel reports its own numbers under them."""
 
 REMOTE_CODE = "kathrine never runs code that a repository brings: remove trust_remote_code"
 
@@ -90,6 +93,8 @@ def components(layer: Layer, catalog: Catalog, table_name: str) -> list[Componen
         component = _class(layer, catalog, (*path, "use") if "use" in table else path, kind, name)
         if component is None:
             continue
+        if path[-1] in TAKEN.get(table_name, ()):
+            layer.report(path, f"'{path[-1]}' is the name under which kathrine reports its own: choose another")
         options = options_of(layer, path, component.Options, keys, ("enabled", "use"))
         if options is not None:
             made += _build(layer, path, component, options)
@@ -121,7 +126,10 @@ def data_entries(layer: Layer, catalog: Catalog) -> list[tuple[str, DataTable, C
         if entry is not None:
             _check_entry(layer, path, entry)
         if entry is not None and options is not None:
-            made += [(name, entry, source) for source in _build(layer, path, component, options)]
+            built = _build(layer, path, component, options)
+            for source in built:
+                _check_variants(layer, path, entry, source)
+            made += [(name, entry, source) for source in built]
     return made
 
 
@@ -159,6 +167,16 @@ def _check_entry(layer: Layer, path: KeyPath, entry: DataTable) -> None:
         layer.report((*path, "variants"), "needs at least one written form, with shares of 0 or more and a sum above 0")
 
 
+def _check_variants(layer: Layer, path: KeyPath, entry: DataTable, source: Source) -> None:
+    known = source.variants()
+    if known is None:
+        return
+    for name in entry.variants:
+        if name not in known:
+            guess = did_you_mean(name, known) or f"; it has {listing(known)}"
+            layer.report((*path, "variants"), f"source {source.name} has no text variant '{name}'{guess}")
+
+
 def _set_key(layer: Layer, table: str, keys: tuple[str, ...]) -> KeyPath:
     return next(((table, key) for key in keys if (table, key) in layer.places), (table, keys[0]))
 
@@ -191,7 +209,7 @@ def _build(layer: Layer, path: KeyPath, component: type[Component], options: Opt
         made = component(options, str(path[-1]))
         problems = list(made.problems())
     except KathrineError as error:
-        problems = [" ".join(part for part in (error.message, error.hint) if part)]
+        problems = [error.sentence]
     for problem in problems:
         layer.report(path, problem)
     return [] if problems else [made]

@@ -42,10 +42,13 @@ def run(
     Returns: how it ended; `interrupted` after Ctrl-C, SIGTERM or SIGHUP, with everything saved.
     Raises: KathrineError for everything that the user can mend, before any work where that is possible.
     """
-    # 1. The folder: nothing is overwritten by accident.
+    # 1. The folder: nothing is overwritten by accident, and no run goes on under another recipe. What only the
+    # prepared data can tell, whether it is merely longer, is asked in 4.
     folder = RunFolder.of(recipe)
     folder.refuse_unless_ready(resume)
     old = _old_document(folder)
+    if old is not None:
+        check_same_run(folder, recipe, old, folder.newest_checkpoint(), None)
 
     # 2. The processes. All but the first one keep silent, and wait where the first one works alone.
     from kathrine.train.processes import Processes
@@ -111,7 +114,7 @@ def _run(
 
     # 7. Real speech has to agree that the objective is aligned. Then the loop, from wherever the run stands.
     if state.step == 0:
-        sentence = refuse_misaligned(next_frame_margin(model, loop.validator.right, processes), model)
+        sentence = refuse_misaligned(next_frame_margin(model, loop.judge.validator.right, processes), model)
         if sentence:
             progress.say(sentence)
     if processes.first:
@@ -124,10 +127,10 @@ def _run(
         writer = MetricsWriter(folder.metrics, folder.timing)
         assert isinstance(progress, LoggedProgress)
         console = ConsoleWatcher(progress)
-        loop.events = _events(recipe, [writer, console])
+        loop.tell(_events(recipe, [writer, console]))
     else:
         console = None
-        loop.events = _events(recipe, [])
+        loop.tell(_events(recipe, []))
     outcome = RunOutcome("failed", state.step)
     try:
         loop.events.kathrine_run_start(run=loop.info)
@@ -235,10 +238,9 @@ def _finish(
             trainable=loop.trainable,
             corpus=corpus,
             prompter=loop.feed.prompter,
-            validator=loop.validator,
+            sampler=loop.judge.sampler,
+            validator=loop.judge.validator,
             state=loop.state,
             progress=progress,
-            tag=loop.feed.prompter.tag,
-            device=str(loop.processes.device),
         )
     )

@@ -17,9 +17,11 @@ from kathrine.recipe.recipe import Recipe
 from kathrine.train.checkpoint import Saved
 from kathrine.train.feed import Feed
 from kathrine.train.folder import RunFolder
+from kathrine.train.judging import Judge
 from kathrine.train.loop import Loop
 from kathrine.train.optimizer import Average, make_optimizer, restore_optimizer
 from kathrine.train.processes import Processes
+from kathrine.train.sampling import Sampler
 from kathrine.train.signals import Interrupts
 from kathrine.train.state import TrainState, stage_documents
 from kathrine.train.step import StepModule
@@ -137,6 +139,10 @@ def make_loop(
     count = sum(parameter.numel() for parameter in parameters.values())
     resumed_from = saved.step if saved is not None else None
     info = RunInfo(folder.path, recipe.document, stages, total, count, processes.size, resumed_from)
+    tag = language_tag(recipe, model)
+    device = str(processes.device)
+    sampler = Sampler(recipe, workspace, folder.samples, model, corpus, validator.items, tag, device, progress)
+    judge = Judge(info, None, progress, processes, validator, sampler, recipe.validation, average, state)
     return Loop(
         info=info,
         folder=folder,
@@ -152,7 +158,7 @@ def make_loop(
         average=average,
         plan=plan,
         feed=Feed(plan, prompter, corpus, model, processes.rank, processes.size),
-        validator=validator,
+        judge=judge,
         train=train,
         validation=recipe.validation,
         seed=seed,

@@ -38,6 +38,9 @@ class LibrivoxSource(Source):
     name = "librivox"
     Options = LibrivoxOptions
 
+    def variants(self) -> tuple[str, ...]:
+        return ("text",)
+
     def prepare(self, context: SourceContext) -> None:
         warn = context.progress.warn
         corpus = self._open(context, loud=True)

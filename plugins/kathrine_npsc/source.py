@@ -63,6 +63,9 @@ class NpscSource(Source):
     name = "npsc"
     Options = NpscOptions
 
+    def variants(self) -> tuple[str, ...]:
+        return tuple(self.options.fields)
+
     def problems(self) -> Iterator[str]:
         if self.options.config.startswith("16K") and not self.options.allow_narrowband:
             yield f"config '{self.options.config}': {NARROWBAND}; take 48K, or set allow_narrowband = true"

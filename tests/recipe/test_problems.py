@@ -126,6 +126,14 @@ CASES = {
         '[[data]]\nname="d"\nsource="toy_source"\nvariants = {}',
         "11: data.d.variants: needs at least one written form",
     ),
+    "a text variant that the source has not": (
+        '[[data]]\nname="d"\nsource="other_source"\nvariants = { text = 1.0, digit = 0.5 }',
+        "11: data.d.variants: source other_source has no text variant 'digit' (did you mean 'digits'?)",
+    ),
+    "a loss under the kernel's own name": (
+        '[loss.talker]\nuse = "nothing"\nweight = 0.1',
+        "8: loss.talker: 'talker' is the name under which kathrine reports its own: choose another",
+    ),
     "min above max": (
         "[prepare]\nmin_seconds = 20",
         "9: prepare.min_seconds: min_seconds = 20 leaves nothing below max_seconds = 15",
@@ -168,7 +176,7 @@ CASES = {
     ),
     "a curriculum's own refusal": (
         '[curriculum.in_order]\nfirst = "npsc"',
-        "8: curriculum.in_order: there is no data entry 'npsc' name another",
+        "8: curriculum.in_order: there is no data entry 'npsc'; name another",
     ),
     "a learning rate of nobody": (
         "[curriculum.in_order]\nlr_scale = { loar = 0.5 }",
@@ -203,6 +211,14 @@ def test_each_mistake_has_its_place_and_its_remedy(case, problems):
     assert any(expected in problem for problem in found), found
     if expected[0].isdigit():
         assert any(problem.startswith(f"curriculum.toml:{expected}") for problem in found), found
+
+
+def test_a_curriculum_is_asked_although_an_entry_has_mistakes_of_its_own(problems):
+    text = GOOD.replace('"toy_source"\n', '"toy_source"\nhours = 3\n').replace("steps = 5", "")
+    assert problems(text + '[curriculum.in_order]\nfirst = "npsc"\n') == [
+        "curriculum.toml:4: data.toy_source: unknown option 'hours' (did you mean 'max_hours'?)",
+        "curriculum.toml:9: curriculum.in_order: there is no data entry 'npsc'; name another",
+    ]
 
 
 def test_an_empty_recipe_is_told_what_it_needs(problems):

@@ -49,6 +49,7 @@ precision = "fp32"
 checkpoint_every = 1000
 [validation]
 every = 200
+best_by = "loss"
 [run]
 device = "cpu"
 [speak]
