@@ -19,7 +19,7 @@ from kathrine.corpus.filters import highpass, loudness
 if TYPE_CHECKING:
     from kathrine.recipe.tables import PrepareTable
 
-VERSION = 1
+VERSION = 2
 """Raise it when conditioning or measuring changes its results: part of every audio key."""
 LEVEL_WINDOW, LEVEL_HOP = 0.020, 0.010
 FADE_SECONDS = 0.005
@@ -80,6 +80,10 @@ class Sound:
 
 # --------------------------------------------------------------------------- reading
 
+LEAD_SECONDS = 0.2
+"""A part of a file is read from this much before it: a frame of mp3 borrows bits from the ones before it, and the first
+one that is read after a jump lacks them (a click of 20 ms in every second part of a file of variable rate)."""
+
 
 def read_audio(
     path: Path,
@@ -110,9 +114,10 @@ def read_audio(
                 raise AudioRejected("corrupt", f"{path.name}: nothing from {start} s on, it has {total / rate:.2f} s")
             if limit and last - first > limit * rate:
                 raise AudioRejected("too long", f"{(last - first) / rate:.2f} s")
+            lead = min(first, round(LEAD_SECONDS * rate))
             if first:
-                file.seek(first)
-            wave_NC = file.read(last - first, dtype="float32", always_2d=True)
+                file.seek(first - lead)
+            wave_NC = file.read(lead + last - first, dtype="float32", always_2d=True)[lead:]
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
         raise AudioRejected("corrupt", f"{path.name}: {str(error).splitlines()[0][:120]}") from error
     # Half a download decodes without an error: the header of a compressed file still tells the true length.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -219,7 +220,8 @@ def _with_paths(layer: Layer, path: KeyPath, model: type[Options], table: dict[s
 
     A field is marked with `json_schema_extra={"path": True}`; with `{"path": "or_id"}` it may also be a name
     on the Hub, and is taken for a path when it begins with `.`, `/` or `~`, or when it exists from that
-    folder.
+    folder; with `{"path": "or_url"}` it may also be an address such as `https://...`. In a list or a table every value
+    is one.
     """
     result = dict(table)
     for name, field in model.model_fields.items():
@@ -233,11 +235,15 @@ def _with_paths(layer: Layer, path: KeyPath, model: type[Options], table: dict[s
             result[name] = _absolute(value, folder, mark)
         elif isinstance(value, list):
             result[name] = [_absolute(v, folder, mark) if isinstance(v, str) else v for v in value]
+        elif isinstance(value, dict):
+            result[name] = {key: _absolute(v, folder, mark) if isinstance(v, str) else v for key, v in value.items()}
     return result
 
 
 def _absolute(text: str, folder: Path, mark: Any) -> str:
     path = folder / Path(text).expanduser()
+    if mark == "or_url" and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        return text
     if not text or (mark == "or_id" and not text.startswith((".", "/", "~")) and not path.exists()):
         return text
     return os.path.normpath(path)
