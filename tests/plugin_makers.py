@@ -111,7 +111,7 @@ class Whole(kathrine.Strategy):
 
     def problems(self):
         if self.options.secret == "bad":
-            yield "the secret is bad"
+            yield "secret: it is bad"
 
     def fold_problem(self):
         return "it is glued on" if self.options.secret == "glued" else ""

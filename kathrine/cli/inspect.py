@@ -49,10 +49,14 @@ def command(
     workspace = Workspace.default()
     catalog = Catalog.load()
     recipe = load_recipe(recipe_name, profile, catalog=catalog) if recipe_name else None
+    if profile is not None and recipe_name is None:
+        raise KathrineError("--profile belongs to --recipe: give that too")
     adapter = recognised(Path(model), catalog)
     if adapter is not None and not adapter[1].checkpoint:
         raise KathrineError(f"{model} does not say which base model it belongs to", "inspect the base model itself")
     target = find_target(adapter[1].checkpoint if adapter else model, recipe, catalog, workspace)
+    if checkpoint != "best" and target.run is None:
+        raise KathrineError(f"--checkpoint is for runs, and {model} is none", "leave it out")
     facts = target.family.facts(workspace)
     specs = target.family.parameters(workspace)
     if facts is None or specs is None:

@@ -108,6 +108,7 @@ def load_recipe(
     path = find_recipe(str(path_or_name), Path.cwd(), catalog)
     layer = read_layers(path, profile, sets, catalog)
     validate.clean(layer)
+    validate.yield_length(layer, path)
     tables = {name: validate.kernel_table(layer, name, model) for name, model in KERNEL_TABLES.items()}
     found = {name: validate.components(layer, catalog, name) for name in KIND_TABLES}
     data = validate.data_entries(layer, catalog)
@@ -117,6 +118,9 @@ def load_recipe(
     train = tables["train"]
     if isinstance(train, TrainTable):
         _check_stages(layer, found, data, train)
+    speak = tables["speak"]
+    if isinstance(speak, SpeakTable) and speak.reference_file:
+        validate.check_file(layer, ("speak", "reference_file"), speak.reference_file)
     _check_folds(layer, found["export"], found["strategy"])  # type: ignore[arg-type]
     if workspace is not None and found["model"]:
         _check_claims(layer, found["model"][0], found["strategy"], workspace)  # type: ignore[arg-type]
@@ -199,7 +203,8 @@ def _check_claims(layer: Layer, model: ModelFamily, strategies: list[Strategy], 
     parameters, facts = model.parameters(workspace), model.facts(workspace)
     if parameters is not None and facts is not None:
         for label, sentence in gather_claims(strategies, parameters, facts)[1]:
-            layer.report(("strategy", label), sentence)
+            model_of = {strategy.label: type(strategy).Options for strategy in strategies}
+            validate.report_option(layer, ("strategy", label), model_of[label], sentence)
 
 
 def _resolved(

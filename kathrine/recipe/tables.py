@@ -5,7 +5,7 @@ Field docstrings are the documentation of the recipe reference and of `kathrine 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -129,7 +129,9 @@ class BatchTable(Options):
     @model_validator(mode="after")
     def one_of_two(self) -> BatchTable:
         if (self.examples is None) == (self.frames is None):
-            raise ValueError("give exactly one of examples and frames")
+            raise ValueError(
+                "give exactly one of examples and frames: batch = { frames = N } takes the place of the other"
+            )
         return self
 
 
@@ -152,7 +154,9 @@ class TrainTable(Options):
     """Updates over which learning rates rise from 0."""
     final_lr_share: float = Field(default=0.1, ge=0, le=1)
     """Where cosine ends, as a share of the peak."""
-    betas: list[float] = Field(default_factory=lambda: [0.9, 0.999], min_length=2, max_length=2)
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=lambda: [0.9, 0.999], min_length=2, max_length=2
+    )
     """AdamW's betas."""
     eps: float = Field(default=1e-8, gt=0)
     """AdamW's epsilon."""
@@ -169,7 +173,7 @@ class TrainTable(Options):
     """Updates between checkpoints."""
     keep_last: int = Field(default=2, ge=1)
     """Newest checkpoints kept."""
-    keep_epochs: list[int] = Field(default_factory=list)
+    keep_epochs: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
     """Epochs whose last checkpoint is kept for good (early epochs often sound best)."""
     keep_every: int = Field(default=0, ge=0)
     """Keep the checkpoint of every so many updates for good; 0: none."""
@@ -213,9 +217,9 @@ class SpeakTable(Options):
     """`[speak]`: test sentences, spoken while the run trains and at its end."""
 
     sentences: list[str] = Field(default_factory=list)
-    """What to say; empty takes the language's test sentences."""
+    """What to say, all of it; empty takes the first `count` of the language's test sentences."""
     count: int = Field(default=4, ge=0)
-    """How many sentences, at most; 0 turns it off."""
+    """How many of the language's sentences; 0 turns speaking off."""
     every: int = Field(default=0, ge=0)
     """Updates between two times that they are spoken; 0: with every validation, which is what lets the choice of the
     best checkpoint go by them."""

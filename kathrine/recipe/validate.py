@@ -71,6 +71,9 @@ def options_of(
     for below, message in problems:
         key = extra_key(below, message)
         place = layer.place((*path, *below) if key is None else (*path, *below, key))
+        if key is None:
+            inner = [one for other, one in layer.places.items() if other[: len(path) + len(below)] == (*path, *below)]
+            place = next((one for one in inner if one.label == "--set"), place)
         layer.problems.append(f"{place.label}: {dotted((*path, *below))}: {message}")
     return options  # type: ignore[return-value]
 
@@ -126,6 +129,7 @@ def data_entries(layer: Layer, catalog: Catalog) -> list[tuple[str, DataTable, C
         if entry is not None:
             _check_entry(layer, path, entry)
         if entry is not None and options is not None:
+            _check_roots(layer, path, options)
             built = _build(layer, path, component, options)
             for source in built:
                 _check_variants(layer, path, entry, source)
@@ -159,12 +163,46 @@ def _check_entry(layer: Layer, path: KeyPath, entry: DataTable) -> None:
         layer.report((*path, "reference"), 'reference = "file" needs reference_file')
     if entry.reference_file and entry.reference != "file":
         layer.report((*path, "reference_file"), 'is read with reference = "file" only')
+    if entry.reference == "file" and entry.reference_file:
+        check_file(layer, (*path, "reference_file"), entry.reference_file)
     cap, floor = entry.speaker_cap_minutes, entry.speaker_floor_minutes
     if cap is not None and floor > cap:
         message = f"is above speaker_cap_minutes = {cap:g}: no speaker would be left"
         layer.report((*path, "speaker_floor_minutes"), message)
     if not entry.variants or min(entry.variants.values()) < 0 or sum(entry.variants.values()) <= 0:
         layer.report((*path, "variants"), "needs at least one written form, with shares of 0 or more and a sum above 0")
+
+
+def check_file(layer: Layer, path: KeyPath, file: str) -> None:
+    """Report a recording that does not exist: it would be missed after hours of other work."""
+    if not Path(file).expanduser().is_file():
+        layer.report(path, f"there is no file {file}")
+
+
+def yield_length(layer: Layer, path: Path) -> None:
+    """A curriculum takes the place of a length that the recipe merely inherited."""
+    train = layer.document.get("train")
+    if not isinstance(train, dict) or not any(_is_on(table) for table in layer.document.get("curriculum", {}).values()):
+        return
+    for key in ("epochs", "steps"):
+        place = layer.place(("train", key))
+        own = place.label == "--set" or (place.label.split(":")[0] == path.name and place.folder == path.parent)
+        if key in train and not own:
+            del train[key]
+
+
+def _is_on(table: Any) -> bool:
+    return isinstance(table, dict) and table.get("enabled", True) is not False
+
+
+def _check_roots(layer: Layer, path: KeyPath, options: Options) -> None:
+    """Report folders that do not exist, of options that take a folder or an id."""
+    for name, field in type(options).model_fields.items():
+        extra = field.json_schema_extra
+        value = getattr(options, name)
+        named = isinstance(extra, dict) and extra.get("path") == "or_id" and isinstance(value, str)
+        if named and value.startswith("/") and not Path(value).exists():
+            layer.report((*path, name), f"there is no {value}")
 
 
 def _check_variants(layer: Layer, path: KeyPath, entry: DataTable, source: Source) -> None:
@@ -211,8 +249,15 @@ def _build(layer: Layer, path: KeyPath, component: type[Component], options: Opt
     except KathrineError as error:
         problems = [error.sentence]
     for problem in problems:
-        layer.report(path, problem)
+        report_option(layer, path, component.Options, problem)
     return [] if problems else [made]
+
+
+def report_option(layer: Layer, path: KeyPath, model: type[Options], sentence: str) -> None:
+    """Report a component's own sentence, at the place of the option that it begins with where it does."""
+    word = sentence.split(" ", 1)[0].rstrip(":,")
+    label = layer.place((*path, word)).label if word in model.model_fields else layer.place(path).label
+    layer.problems.append(f"{label}: {dotted(path)}: {sentence}")
 
 
 def _with_paths(layer: Layer, path: KeyPath, model: type[Options], table: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -58,13 +59,20 @@ def finish(end: Finished) -> list[ExportResult]:
     if end.recipe.train.export_from == "best":
         end.progress.say(f"best checkpoint: {choice_reason(end.state, end.recipe.validation)}")
     end.model.network.eval()
-    spoken = end.sampler.speak(end.folder.samples) if end.recipe.speak.count else []
     exports = export(end, saved, weights_from)
+    remove_old_takes(end.folder.samples)
+    spoken = end.sampler.speak(end.folder.samples) if end.sampler.wanted else []
     for line in every_loss(end.state, weights_from):
         end.progress.log(line)
     for line in final_table(end.recipe.name, end.folder, end.state, weights_from, spoken, exports):
         end.progress.say(line)
     return exports
+
+
+def remove_old_takes(folder: Path) -> None:
+    """Takes of an earlier end of this run would stand beside the new ones; those of checkpoints stay."""
+    for path in [*folder.glob("[0-9][0-9]*.wav"), folder / "samples.json"]:
+        path.unlink(missing_ok=True)
 
 
 def load_final_weights(end: Finished) -> tuple[Saved, str]:
@@ -109,6 +117,10 @@ def validation_loss(items: Sequence[PromptedExample]) -> Callable[[SpeechModel],
 
 def export(end: Finished, saved: Saved, weights_from: str) -> list[ExportResult]:
     """Every exporter of the recipe, each into a fresh folder `export/LABEL`."""
+    named = {exporter.label for exporter in end.recipe.exporters}
+    left = [path.name for path in sorted(end.folder.export.glob("[!.]*")) if path.name not in named]
+    if left:
+        end.progress.warn(f"export/{', export/'.join(left)}: of an earlier end of this run, not made anew")
     if not end.recipe.exporters:
         return []
     items = end.validator.items[:CHECKED]

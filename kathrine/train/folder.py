@@ -17,6 +17,7 @@ from typing import Any
 from kathrine.errors import KathrineError
 from kathrine.recipe.recipe import Recipe
 from kathrine.recipe.tomlwriter import toml_value
+from kathrine.shell import program
 from kathrine.train.checkpoint import Saved, remove_partial, saved_checkpoints
 from kathrine.train.state import only_longer
 
@@ -247,6 +248,6 @@ def check_same_run(
             "more steps make another run. Take the recipe as it was, or start anew with another --folder"
         )
     else:
-        again = f"kathrine run {folder.recipe} --folder {folder.path} --resume"
+        again = f"{program()} run {folder.recipe} --folder {folder.path} --resume"
         hint = f"take the recipe as it was ({again}), or another --folder"
     raise KathrineError(f"the recipe has changed since {folder.path} began:\n{diff}", hint)

@@ -53,9 +53,14 @@ class Sampler:
     def due(self, step: int, validating: bool) -> bool:
         """Whether sentences are spoken after this step."""
         table = self.recipe.speak
-        if not table.count:
+        if not self.wanted:
             return False
         return validating if not table.every else step % table.every == 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the recipe wants sentences spoken."""
+        return bool(self.recipe.speak.count)
 
     def at(self, step: int, stage: str) -> SamplesReport | None:
         """Speak into `samples/STEP`; None where there is nothing to say."""
@@ -100,9 +105,10 @@ class Sampler:
 
     def _make_lines(self) -> list[tuple[str, list[Part]]]:
         table, language = self.recipe.speak, self.recipe.language
-        written = list(table.sentences) or (list(language.test_sentences()) if language is not None else [])
+        written = list(table.sentences)
         if not written:
-            written = [item.example.spoken["text"] for item in self.held_out]
+            own = list(language.test_sentences()) if language is not None else []
+            written = (own or [item.example.spoken["text"] for item in self.held_out])[: table.count]
         if not written:
             self.progress.warn("no test sentences: name some in [speak], or a [language]")
             return []
@@ -113,7 +119,7 @@ class Sampler:
             tag=self.tag(language.tag() if language is not None else ""),
         )
         lines = []
-        for sentence in written[: table.count]:
+        for sentence in written:
             try:
                 lines.append((sentence, parts_of(sentence, manner)))
             except KathrineError as error:

@@ -134,13 +134,21 @@ CASES = {
         '[loss.talker]\nuse = "nothing"\nweight = 0.1',
         "8: loss.talker: 'talker' is the name under which kathrine reports its own: choose another",
     ),
+    "a reference file that is not there": (
+        '[[data]]\nname="d"\nsource="toy_source"\nreference = "file"\nreference_file = "nope.wav"',
+        "12: data.d.reference_file: there is no file /",
+    ),
+    "a voice that is not there": (
+        '[speak]\nreference_file = "nope.wav"',
+        "9: speak.reference_file: there is no file /",
+    ),
     "min above max": (
         "[prepare]\nmin_seconds = 20",
         "9: prepare.min_seconds: min_seconds = 20 leaves nothing below max_seconds = 15",
     ),
     "a component's own check": (
         '[strategy.mine]\nuse = "whole"\nlr = 1\nsecret = "bad"',
-        "8: strategy.mine: the secret is bad",
+        "11: strategy.mine: secret: it is bad",
     ),
     "a strategy that can not be folded": (
         '[strategy.mine]\nuse = "whole"\nlr = 1\nsecret = "glued"\n[export.dump]\n[export.melt]',
@@ -211,6 +219,35 @@ def test_each_mistake_has_its_place_and_its_remedy(case, problems):
     assert any(expected in problem for problem in found), found
     if expected[0].isdigit():
         assert any(problem.startswith(f"curriculum.toml:{expected}") for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        ("train.betas=[1.5,0.9]", "--set: train.betas.0: has to be below 1, found 1.5"),
+        ("train.keep_epochs=[0]", "--set: train.keep_epochs.0: has to be at least 1, found 0"),
+        (
+            "train.batch.frames=400",
+            "--set: train.batch: give exactly one of examples and frames: batch = { frames = N }",
+        ),
+        ("strategy.whole.secret=bad", "--set: strategy.whole: secret: it is bad"),
+    ],
+)
+def test_the_place_is_where_the_value_came_from(problems, sets, said):
+    found = problems(GOOD, sets=(sets,))
+    assert len(found) == 1 and found[0].startswith(said), found
+
+
+def test_a_curriculum_takes_the_place_of_an_inherited_length(tmp_path, catalog):
+    (tmp_path / "parent.toml").write_text(GOOD + "[profile.smoke.train]\nsteps = 3\n")
+    path = tmp_path / "child.toml"
+    path.write_text('extends = "parent.toml"\n[curriculum.in_order]\n')
+    for profile in (None, "smoke"):
+        recipe = load_recipe(path, profile, catalog=catalog)
+        assert recipe.train.steps is None and recipe.curriculum is not None
+    path.write_text('extends = "parent.toml"\n[curriculum.in_order]\n[train]\nsteps = 2\n')
+    with pytest.raises(RecipeError, match="child.toml:4: train.steps: the curriculum gives the length"):
+        load_recipe(path, catalog=catalog)
 
 
 def test_a_curriculum_is_asked_although_an_entry_has_mistakes_of_its_own(problems):
