@@ -95,7 +95,7 @@ class Texts:
 
     def _make(self, key: str, written: str, variant: str, cut: bool) -> None:
         answer = spoken_text(written, variant, self.language)
-        spoken = without_added_stop(written, answer.text) if cut else answer.text
+        spoken = without_added_stop(written, answer.text, answer.rules) if cut else answer.text
         ids: tuple[int, ...] = ()
         if not answer.rejected and spoken:
             self._tokenise = self._tokenise or self.open_text()

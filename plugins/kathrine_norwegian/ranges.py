@@ -1,0 +1,67 @@
+"""Rule 9: ranges, scores, ratios and fractions."""
+
+from __future__ import annotations
+
+import re
+
+from kathrine_norwegian.nouns import gender_after
+from kathrine_norwegian.numbers import FRACTION, read_value
+from kathrine_norwegian.phones import outside_phones
+from kathrine_norwegian.style import Style
+
+SPORT = re.compile(
+    r"\b(?:vant|vann|slo|tapte|tapt|leder|ledet|ledelse|leia|leiar|seier|siger|uavgjort|kampen|kamp|scoret|scora|"
+    r"måla?|resultat\w*|pausen?|sluttresultat\w*|tap|poeng|sett|omgang)\b|-(?:seier|siger|tap|ledelse|leiing)",
+    re.IGNORECASE,
+)
+SCORE = re.compile(r"(?<![\w.,/:–-])(\d{1,3})[–-](\d{1,3})(?![\d]|[.,/:]\d|[–-]\d)")
+MANY = re.compile(r"(?<![\w.,/:–-])\d+(?:[–-]\d+){2,}(?![\w]|[.,/:]\d)")
+YEARS = re.compile(r"(?<![\w.,/:–-])(1[1-9]\d\d|20\d\d)[–/-](\d{4}|\d\d)(?![\w/:]|[.,]\d|[–-]\d)")
+RANGE = re.compile(r"(?<=\d) ?[–-] ?(?=\d)|(?<=\d) ?[–-] ?(?=minus \d)")
+RATIO = re.compile(r"(?<![\w.,/:])(\d+(?:,\d+)?) ?: ?(?=\d)")
+READ_FRACTION = re.compile(rf"(?<![\w.,/:–-]){FRACTION}(?![\w:])")
+SLASHES = re.compile(r"(?<=\d)/(?=\d)")
+
+
+def ranges(text: str, style: Style) -> str:
+    """`12–15` is `12 til 15`, a score `3–0` is `3 0`, `1914–18` are years, `1:2` is `1 til 2`.
+
+    A pair that does not rise is a score (nothing ranges from 3 to 0), and so is any pair in a text about a match.
+    """
+    return outside_phones(text, lambda part: _ranges(part, style))
+
+
+def _ranges(text: str, style: Style) -> str:
+    if "–" in text or "-" in text or "/" in text:
+        text = MANY.sub(lambda found: re.sub("[–-]", " ", found[0]), text)
+        text = YEARS.sub(_years, text)
+        sport = bool(SPORT.search(text))
+        text = SCORE.sub(lambda found: _score(found, sport), text)
+        text = RANGE.sub(" til ", text)
+    if ":" in text:
+        text = RATIO.sub(r"\1 til ", text)
+    return text
+
+
+def _years(found: re.Match[str]) -> str:
+    """1914–18 and 1939–1945 are spans; 2014/15 is one season."""
+    joint = " " if "/" in found[0] else " til "
+    return f"{found[1]}{joint}{found[2]}"
+
+
+def _score(found: re.Match[str], sport: bool) -> str:
+    first, second = int(found[1]), int(found[2])
+    if first >= second or (sport and len(found[2]) < 3):
+        return f"{found[1]} {found[2]}"
+    return found[0]
+
+
+def fractions(text: str, style: Style) -> str:
+    """`1/2 liter` is `en halv liter`, `2 1/2` is `to og en halv`, `3/4` is `tre firedeler`."""
+    if "/" not in text and not any(sign in text for sign in "½⅓⅔¼¾⅕⅛"):
+        return text
+
+    def read(found: re.Match[str]) -> str:
+        return read_value(found[0], style, gender_after(text, found.end(), style))
+
+    return SLASHES.sub(" ", READ_FRACTION.sub(read, text))
