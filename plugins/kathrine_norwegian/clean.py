@@ -25,7 +25,8 @@ SIGNS = str.maketrans(
 JOINED = re.compile(r"(?<=[^\W_])_+(?=[^\W_])")
 HYPHEN_AS_DASH = re.compile(r"(?<!\S)--?(?!\S)|(?<=\s)-{2,}|-{2,}(?=\s)|(?<=\w)--+(?=\w)")
 # Not between digits, not before one (minus), not in `100,–` and not in `10.–12. mai`.
-DASH = re.compile(r"\s*–(?!\d)\s*|(?<![\s\d.(,])–(?=\d)|(?<=[^\W\d])\s+–\s*(?=\d)")
+DASH = re.compile(r"\s*–(?!\d)\s*|(?<=[^\s\d.(,])–(?=\d)|(?<=[^\W\d])\s+–\s*(?=\d)")
+ROMAN_RANGE = re.compile(r"(?<=[IVXLC])–(?=[IVXLC]+\b)")
 BETWEEN_DIGITS = re.compile(r"(?<=\d)\s+[–-]\s+(?=\d)")
 ADDRESS = re.compile(
     r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\w[\w-]*\.\w+"
@@ -51,14 +52,14 @@ def dashes(text: str, style: Style) -> str:
         return text
 
     def pause(found: re.Match[str]) -> str:
-        before, after = text[: found.start()].rstrip(), text[found.end() :].lstrip()
+        before, after = found.string[: found.start()].rstrip(), found.string[found.end() :].lstrip()
         if before.endswith(",") and before[-2:-1].isdigit() and not found[0].startswith(" "):
             return found[0]  # 100,–
         if not before or not after or before[-1] in '.,;:!?("' or after[0] in ".,;:!?)":
             return "," if before and not after and before[-1].isalnum() else " "
         return ", "
 
-    return DASH.sub(pause, text)
+    return DASH.sub(pause, ROMAN_RANGE.sub("-", text))
 
 
 def refuse_addresses(text: str, style: Style) -> str:

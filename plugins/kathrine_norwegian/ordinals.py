@@ -28,15 +28,14 @@ def ordinals(text: str, style: Style) -> str:
 
     text = RANGE.sub(lambda found: f"{spoken(found[1])} til {spoken(found[2])}", text)
     text = COMPOUND.sub(lambda found: _compound(found[1], found[2], style), text)
+    text = INSIDE.sub(lambda found: spoken(found[1]), text)
     before = text
 
     def with_article(found: re.Match[str]) -> str:
         stop = stop_after(before, found.end()) if found[1].islower() or AFTER_END.match(before, found.end()) else ""
         return f"{found[1]} {spoken(found[2])}{stop}"
 
-    text = AFTER_ARTICLE.sub(with_article, text)
-    text = INSIDE.sub(lambda found: spoken(found[1]), text)
-    return WHOLE.sub(lambda found: spoken(found[1]), text)
+    return WHOLE.sub(lambda found: spoken(found[1]), AFTER_ARTICLE.sub(with_article, text))
 
 
 def _compound(digits: str, noun: str, style: Style) -> str:

@@ -8,6 +8,7 @@ from kathrine_norwegian.nouns import gender_after
 from kathrine_norwegian.numbers import FRACTION, read_value
 from kathrine_norwegian.phones import outside_phones
 from kathrine_norwegian.style import Style
+from kathrine_norwegian.words import cardinal
 
 SPORT = re.compile(
     r"\b(?:vant|vann|slo|tapte|tapt|leder|ledet|ledelse|leia|leiar|seier|siger|uavgjort|kampen|kamp|scoret|scora|"
@@ -24,7 +25,7 @@ SLASHES = re.compile(r"(?<=\d)/(?=\d)")
 
 
 def ranges(text: str, style: Style) -> str:
-    """`12–15` is `12 til 15`, a score `3–0` is `3 0`, `1914–18` are years, `1:2` is `1 til 2`.
+    """`12–15` is `12 til 15`, a score `3–0` is `tre null`, `1914–18` are years, `1:2` is `1 til 2`.
 
     A pair that does not rise is a score (nothing ranges from 3 to 0), and so is any pair in a text about a match.
     """
@@ -36,7 +37,7 @@ def _ranges(text: str, style: Style) -> str:
         text = MANY.sub(lambda found: re.sub("[–-]", " ", found[0]), text)
         text = YEARS.sub(_years, text)
         sport = bool(SPORT.search(text))
-        text = SCORE.sub(lambda found: _score(found, sport), text)
+        text = SCORE.sub(lambda found: _score(found, sport, style), text)
         text = RANGE.sub(" til ", text)
     if ":" in text:
         text = RATIO.sub(r"\1 til ", text)
@@ -49,10 +50,10 @@ def _years(found: re.Match[str]) -> str:
     return f"{found[1]}{joint}{found[2]}"
 
 
-def _score(found: re.Match[str], sport: bool) -> str:
+def _score(found: re.Match[str], sport: bool, style: Style) -> str:
     first, second = int(found[1]), int(found[2])
     if first >= second or (sport and len(found[2]) < 3):
-        return f"{found[1]} {found[2]}"
+        return f"{cardinal(first, style)} {cardinal(second, style)}"
     return found[0]
 
 

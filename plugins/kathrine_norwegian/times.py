@@ -15,7 +15,7 @@ AFTER_CLOCK = re.compile(rf"\b(klokk[ae]n?(?: er)?) ({TIME}(?:{SEPARATOR}{TIME})
 SPAN = re.compile(
     rf"(?<![\w.,/:–-])((?:2[0-3]|[01]?\d)[.:]{MINUTE})( ?[–-] ?| til )((?:2[0-4]|[01]?\d)[.:]{MINUTE})(?![\w:,/–-]|\.\d)"
 )
-COLON = re.compile(rf"(?<![\w.,/:–-])((?:2[0-4]|[01]?\d):{MINUTE}(?::{MINUTE})?)(?![\w:/]|[.,]\d)")
+COLON = re.compile(rf"(?<![\w.,/:–-])((?:2[0-4]|[01]?\d):{MINUTE}(?::{MINUTE})?)(?![\w:/]|[.,]\d| \d{{3}}\b)")
 PREPOSITION = re.compile(
     rf"\b(fra|frå|til|før|etter|innen|innan|mellom|rundt|omkring) ((?:2[0-4]|[01]\d)\.{MINUTE})(?![\w:/]|[.,]\d|\.\d| ?%)",
     re.IGNORECASE,

@@ -1,0 +1,299 @@
+"""Bokmål examples by family of rules: what is written => what is spoken."""
+
+EXAMPLES = {
+    "signs": """
+        Han – som var der – gikk hjem. => Han, som var der, gikk hjem.
+        – Kom inn, sa hun. => Kom inn, sa hun.
+        - Kom inn! - Nei! => Kom inn! Nei!
+        jeg vet ikke — => jeg vet ikke,
+        „Ja“, sa ‘Ola’ => "Ja", sa 'Ola'
+        stor\u00adtinget\u2009er\u00a0åpent => stortinget er åpent
+        ka\u030are venner => kåre venner
+        «Vent …» => "Vent ..."
+        i_dag og i_morgen => i dag og i morgen
+        nord-norsk og «sør–norsk» => nord-norsk og "sør, norsk"
+        idé, über, señor, Šarūnas og þing => idé, über, señor, Šarūnas og þing
+        Han kom -- endelig -- hjem. => Han kom, endelig, hjem.
+    """,
+    "tags": """
+        <ee> det er <mm>bra<qq> => det er bra
+        det <MM> er bra => det er bra
+        <ee> ja, <ee> nei => ja, nei
+        ord<ee>ord => ord ord
+        <laughter> godt sagt! => godt sagt!
+        <ee>, og så => og så
+    """,
+    "abbreviations": """
+        Vi kjøpte epler, pærer osv. => Vi kjøpte epler, pærer og så videre.
+        Vi kjøpte epler osv. Så gikk vi. => Vi kjøpte epler og så videre. Så gikk vi.
+        Det gjelder bl.a. Oslo. => Det gjelder blant annet Oslo.
+        F.eks. i går => For eksempel i går
+        prof. Lie og hr. Berg m.fl. => professor Lie og herr Berg med flere
+        iht. loven mht. tid pga. vær => i henhold til loven med hensyn til tid på grunn av vær
+        Han gikk på do. => Han gikk på do.
+        Det er kult, ass. => Det er kult, ass.
+        ass. direktør => assisterende direktør
+        St.meld. nr. 5 og Ot.prp. nr. 12 => Stortingsmelding nummer fem og Odelstingsproposisjon nummer tolv
+        Meld. St. 7 => Melding til Stortinget sju
+        f. eks. her, bl. a. der => for eksempel her, blant annet der
+        i 44 f.Kr. og 14 e.Kr. => i førtifire før Kristus og fjorten etter Kristus
+        kl 9 og nr 3 => klokka ni og nummer tre
+        dvs. ca 5 => det vil si cirka fem
+        dvs at det går => det vil si at det går
+        U.S.A. og J.F. Kennedy => U S A og J F Kennedy
+        m/frokost, u/bad, v/siden => med frokost, uten bad, ved siden
+        Flasken er tom. Ja. => Flasken er tom. Ja.
+        (jf. bl.a. kap. 4) => (jamfør blant annet kapittel fire)
+        600 moh. => seks hundre meter over havet
+        s. 5 => side fem
+        tlf.nr. mangler => telefonnummer mangler
+        pr. mnd. og pr. stk. => per måned og per stykk
+    """,
+    "dates": """
+        11. september 2001 => ellevte september totusenogen
+        17.05.1814 => syttende i femte attenfjorten
+        Den 17/5 feirer vi. => Den syttende i femte feirer vi.
+        17/5 => syttende i femte
+        17/5-2020 => syttende i femte tjuetjue
+        2014-06-05 => femte i sjette tjuefjorten
+        fra 20.–25. juni => fra tjuende til tjuefemte juni
+        3. jan. og 24. des. => tredje januar og tjuefjerde desember
+        17.mai => syttende mai
+        1. Mai => første mai
+        den 31.12. var det fest => den trettiførste i tolvte var det fest
+        5.6.14 => femte i sjette fjorten
+        versjon 3.11.2 => versjon tre punkt elleve punkt to
+        7. juni 1905. => sjuende juni nittenhundreogfem.
+        natt til 1. nyttårsdag => natt til første nyttårsdag
+    """,
+    "times": """
+        kl 9 => klokka ni
+        kl. 24.00 => klokka tjuefire
+        kl. 00.15 => klokka null femten
+        kl. 1 => klokka ett
+        kl. 1300 og kl. 0715 => klokka tretten og klokka sju femten
+        kl. 9–16 => klokka ni til seksten
+        10.30-11.15 => ti tretti til elleve femten
+        kl. 10.30–11.15 => klokka ti tretti til elleve femten
+        Møtet begynner kl. 10.12. => Møtet begynner klokka ti tolv.
+        13:45 => tretten førtifem
+        klokken 8.30 => klokken åtte tretti
+        halv 1 => halv ett
+        kl. 14.00 => klokka fjorten
+        Kl. 12:30:15 => Klokka tolv tretti femten
+        fra 08.00 til 15.45 => fra åtte til femten førtifem
+        kl. 21.01 => klokka tjueen null én
+    """,
+    "money": """
+        100 kr => hundre kroner
+        1 kr og 21 kr => én krone og tjueen kroner
+        kr 1.000,- => ett tusen kroner
+        100,- => hundre kroner
+        $5 og 5 $ => fem dollar og fem dollar
+        € 3,50 => tre euro og femti cent
+        £1 => ett pund
+        kr 0,50 => femti øre
+        kr 15,00 => femten kroner
+        kr 2,5 mrd. => to komma fem milliarder kroner
+        100–200 kr => hundre til to hundre kroner
+        50 kr/kg og 900 kr/t => femti kroner per kilo og ni hundre kroner i timen
+        Det koster 500 kr. Det er mye. => Det koster fem hundre kroner. Det er mye.
+        tall i mill. kr => tall i millioner kroner
+        kr -50 => minus femti kroner
+        200 NOK og 10 EUR => to hundre kroner og ti euro
+        1500 kroner => ett tusen fem hundre kroner
+        19,90 kroner => nitten kroner og nitti øre
+        1 mill. og 2 mill. kroner => én million og to millioner kroner
+        2000 kr => to tusen kroner
+    """,
+    "units": """
+        10–20 % => ti til tjue prosent
+        0,5 % => null komma fem prosent
+        1 kg, 2 kg => ett kilo, to kilo
+        25 m² og 3 m3 => tjuefem kvadratmeter og tre kubikkmeter
+        5 min. og 1 min => fem minutter og ett minutt
+        −10 °C til -5 °C => minus ti grader til minus fem grader
+        –5 grader => minus fem grader
+        15 m/s => femten meter i sekundet
+        100 kWh/m² => hundre kilowattimer per kvadratmeter
+        ½ l => en halv liter
+        1,5–2 km => én komma fem til to kilometer
+        37,5° => trettisju komma fem grader
+        5 %-regelen => fem prosent-regelen
+        2 stk. => to stykker
+        12 V og 50 Hz => tolv volt og femti hertz
+        5kg => fem kilo
+        3 × 4 m => tre ganger fire meter
+        Farten var 80 km/t. => Farten var åtti kilometer i timen.
+        6 mnd. => seks måneder
+        3 ‰ => tre promille
+        500 MB => fem hundre megabyte
+    """,
+    "ordinals": """
+        2. verdenskrig => andre verdenskrig
+        den 2. Verdenskrig => den andre Verdenskrig
+        5., 6. og 7. trinn => femte, sjette og sjuende trinn
+        21. => tjueførste
+        Han bor i 3. etasje. => Han bor i tredje etasje.
+        Hun kom på plass nr. 21. => Hun kom på plass nummer tjueen.
+        Haakon den 7. => Haakon den sjuende.
+        100. gang => hundrede gang
+        101. gang => hundre og første gang
+        1.-plass og 5.plass => førsteplass og femteplass
+        20.-25. plass => tjuende til tjuefemte plass
+        Vi var 3. Det holdt. => Vi var tre. Det holdt.
+        § 5, 1. ledd => paragraf fem, første ledd
+        kapittel 1. Norge => kapittel én. Norge
+    """,
+    "ranges": """
+        2-3 år => to til tre år
+        §§ 3-5 => paragrafene tre til fem
+        § 3-5 => paragraf tre fem
+        1914–18 => nittenfjorten til atten
+        1939–1945 => nittentrettini til nittenførtifem
+        Norge vant 3–0. => Norge vant tre null.
+        Det sto 1–1. => Det sto én én.
+        en 2–1-seier => en to én-seier
+        kampen endte 1-2 => kampen endte én to
+        målestokk 1:50 000 => målestokk én til femti tusen
+        1:2 => én til to
+        sesongen 2014/15 => sesongen tjuefjorten femten
+        4-4-2 => fire fire to
+        5 - 10 personer => fem til ti personer
+        2–4 000 => to til fire tusen
+        s. 12–15 og 20–25 => side tolv til femten og tjue til tjuefem
+    """,
+    "fractions": """
+        ½ time => en halv time
+        1/2 år => et halvt år
+        2½ => to og en halv
+        3/4 av dem => tre firedeler av dem
+        1/3 => en tredel
+        ¾ => tre firedeler
+        2 1/2 år => to og et halvt år
+        24/7 => tjuefire sju
+        1/10 => en tidel
+        5/3 => femte i tredje
+    """,
+    "years": """
+        1800- og 1900-tallet => attenhundre- og nittenhundretallet
+        1990-åra og 1980-årene => nittennittiåra og nittenåttiårene
+        50-tallet => femtitallet
+        i 1500 meter => i ett tusen fem hundre meter
+        1500 mennesker => ett tusen fem hundre mennesker
+        2000 år => to tusen år
+        våren 1940 => våren nittenførti
+        født 1901 => født nittenhundreogen
+        2000-tallet => totusentallet
+        2014-budsjettet => tjuefjorten-budsjettet
+        1100 og 1066 => ellevehundre og ett tusen og sekstiseks
+        (1814) => (attenfjorten)
+        Det var i 1905. => Det var i nittenhundreogfem.
+        2099 og 2100 => tjuenittini og to tusen ett hundre
+        i 2014 leder hun => i tjuefjorten leder hun
+        1200 deltakere => ett tusen to hundre deltakere
+    """,
+    "phones": """
+        +47 22 22 22 22 => pluss førtisju tjueto tjueto tjueto tjueto
+        22 22 22 22 => tjueto tjueto tjueto tjueto
+        telefon 02800 => telefon null to åtte null null
+        tlf. 90012345 => telefon nitti null én tjuetre førtifem
+        mobil 900 12 345 => mobil ni hundre tolv tre hundre og førtifem
+        ring 113 => ring én én tre
+        tlf. 2000 1900 => telefon to null null null én ni null null
+        Tlf.: 22 05 00 10 => Telefon: tjueto null fem null null ti
+    """,
+    "cardinals": """
+        1 000 000 => én million
+        0,5 => null komma fem
+        3,14 og 3,05 og 3,141 => tre komma fjorten og tre komma null fem og tre komma én fire én
+        100, 101 og 110 => hundre, hundre og én og hundre og ti
+        1000 => ett tusen
+        1.000 => ett tusen
+        1005 => ett tusen og fem
+        12345 => tolv tusen tre hundre og førtifem
+        007 => null null sju
+        100-årsjubileum => hundreårsjubileum
+        17-åring og 1-åring => syttenåring og ettåring
+        2- og 3-åringer => to- og treåringer
+        1 hus og 1 mann => ett hus og én mann
+        21 barn => tjueett barn
+        kapittel 3.5 => kapittel tre punkt fem
+        192.168.0.1 => hundre og nittito punkt hundre og sekstiåtte punkt null punkt én
+        -7 => minus sju
+        2 + 2 = 4 => to pluss to er lik fire
+        12 345 678 901 => tolv milliarder tre hundre og førtifem millioner seks hundre og syttiåtte tusen ni hundre og én
+        1500-meter => femtenhundre-meter
+        10-er => tier
+        1000 takk => ett tusen takk
+    """,
+    "names": """
+        NRK1 => N R K én
+        B12 => B tolv
+        CO2 => C O to
+        CO₂ => C O to
+        H2O => H to O
+        F-16 => F seksten
+        Covid-19 => Covid nitten
+        E6/E18 => E seks E atten
+        5G og 3D => fem G og tre D
+        A4-ark => A fire-ark
+        Boeing 737 => Boeing sju hundre og trettisju
+        H&M => H og M
+        han/hun og/eller => han eller hun og eller
+        x² => x i andre
+        Berg/Dahl => Berg Dahl
+    """,
+    "acronyms": """
+        NRKs sjef => N R Ks sjef
+        TV-en og PC-er => T V-en og P C-er
+        EU-land og EØS => E U-land og E Ø S
+        UNESCO, UNICEF og SINTEF => Unesco, Unicef og Sintef
+        AIDS og HIV => aids og hiv
+        NATOs styrker => Natos styrker
+        Nav og Nato => Nav og Nato
+        Det er IKKE sant. => Det er ikke sant.
+        STORTINGET ER ÅPENT => Stortinget er åpent
+        A/S => A S
+        OK! => okei!
+        NATO-landene => Nato-landene
+        STATSMINISTEREN sa det => Statsministeren sa det
+        KrF og SV => K R F og S V
+        I og Å => I og Å
+    """,
+    "roman": """
+        Henrik VIII => Henrik den åttende
+        Henrik VIIIs koner => Henrik den åttendes koner
+        I dag regner det => I dag regner det
+        Olav V døde. => Olav den femte døde.
+        Karl I av England => Karl den første av England
+        Karl I dag => Karl I dag
+        Johannes Paul II => Johannes Paul den andre
+        det XIX. århundre => det nittende århundre
+        bind II og del IV => bind to og del fire
+        Apollo XI => Apollo elleve
+        kapittel I => kapittel én
+        Louis XIV => Louis den fjortende
+        vitamin C og D => vitamin C og D
+        kap. X–XII => kapittel ti til tolv
+        MIX og CD => M I X og C D
+    """,
+    "older_spelling": """
+        Aaret gik og Aasen kom => Året gik og Aasen kom
+        Han saa paa Haakon. => Han så på Haakon.
+        Aa gaa paa => Å gå på
+        ekstraarbeid og firmaavtale => ekstraarbeid og firmaavtale
+        afrikaans og Kanaan => afrikaans og Kanaan
+        Jaaa! => Jaaa!
+        efter sprog => efter sprog
+        saaledes maatte han => således måtte han
+    """,
+    "punctuation": """
+        ja , sa han . => ja, sa han.
+        ( nemlig ) => (nemlig)
+        Ja,, nei => Ja, nei
+        Hva?! => Hva?!
+        Ja –, nei => Ja, nei
+        to   ord => to ord
+    """,
+}
