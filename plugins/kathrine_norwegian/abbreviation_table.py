@@ -34,6 +34,7 @@ eks = eksempel = døme
 ekskl = eksklusive
 el.l = eller lignende = eller liknande
 etc = et cetera
+etg = etasje
 ev = eventuelt
 evt = eventuelt
 f.eks = for eksempel

@@ -6,6 +6,7 @@ import re
 
 from kathrine.textrules import NotSpoken
 from kathrine_norwegian.style import Style
+from kathrine_norwegian.words import MONTHS
 
 SIGNS = str.maketrans(
     {
@@ -25,9 +26,10 @@ SIGNS = str.maketrans(
 JOINED = re.compile(r"(?<=[^\W_])_+(?=[^\W_])")
 HYPHEN_AS_DASH = re.compile(r"(?<!\S)--?(?!\S)|(?<=\s)-{2,}|-{2,}(?=\s)|(?<=\w)--+(?=\w)")
 # Not between digits, not before one (minus), not in `100,–` and not in `10.–12. mai`.
-DASH = re.compile(r"\s*–(?!\d)\s*|(?<=[^\s\d.(,])–(?=\d)|(?<=[^\W\d])\s+–\s*(?=\d)")
+DASH = re.compile(r"\s*–(?!\d)\s*|(?<=[^\s\d.(,])–(?=\d)")
 ROMAN_RANGE = re.compile(r"(?<=[IVXLC])–(?=[IVXLC]+\b)")
 BETWEEN_DIGITS = re.compile(r"(?<=\d)\s+[–-]\s+(?=\d)")
+MONTH_RANGE = re.compile(rf"\b({'|'.join(MONTHS)}) ?[–-] ?(?=\d)", re.IGNORECASE)
 ADDRESS = re.compile(
     r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\w[\w-]*\.\w+"
     r"|(?<![\w.])(?:[a-z0-9æøå][\w-]*\.)+(?:no|com|org|net|se|dk|eu|io|info|uk|de|gov|edu)(?![\w]|\.\w)(?:/\S*)?"
@@ -46,6 +48,8 @@ def underscores(text: str, style: Style) -> str:
 
 def dashes(text: str, style: Style) -> str:
     """A dash between digits stays for the number rules; any other is a pause: a comma, or nothing beside a mark."""
+    if "-" in text or "–" in text:
+        text = MONTH_RANGE.sub(r"\1 til ", text)
     if "-" in text:
         text = BETWEEN_DIGITS.sub("–", HYPHEN_AS_DASH.sub("–", text))
     if "–" not in text:

@@ -6,9 +6,8 @@ import re
 
 from kathrine_norwegian.abbreviations import stop_after
 from kathrine_norwegian.style import Style
-from kathrine_norwegian.words import cardinal, digits, ordinal, year
+from kathrine_norwegian.words import MONTHS, cardinal, digits, ordinal, year
 
-MONTHS = "januar februar mars april mai juni juli august september oktober november desember".split()
 SHORT = {"jan": 0, "feb": 1, "febr": 1, "mar": 2, "apr": 3, "jun": 5, "jul": 6, "aug": 7, "sep": 8, "sept": 8}
 SHORT |= {"okt": 9, "nov": 10, "des": 11}
 DAY, MONTH = r"(0?[1-9]|[12]\d|3[01])", r"(0?[1-9]|1[0-2])"

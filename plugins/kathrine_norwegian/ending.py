@@ -43,6 +43,11 @@ def with_capital(text: str) -> str:
     return text
 
 
+def begins_with_digit(text: str) -> bool:
+    """Whether the first letter or digit of a text is a digit."""
+    return next((character.isdigit() for character in text if character.isalnum()), False)
+
+
 def sentence_case(text: str, style: Style) -> str:
     """A capital where a transcript has no punctuation at its end: then it has no capitals either."""
     return with_capital(text) if style.sentence_case and not has_end(text) else text

@@ -6,7 +6,9 @@ import hashlib
 from typing import Any, Literal
 
 from kathrine import Language, Options, SpokenText
+from kathrine.components import Step
 from kathrine.textrules import Rule, apply_rules
+from kathrine_norwegian.ending import begins_with_digit, with_capital
 from kathrine_norwegian.rules import bound
 from kathrine_norwegian.sentences import SENTENCES
 from kathrine_norwegian.style import Style
@@ -62,7 +64,15 @@ class NorwegianLanguage(Language):
         digits = variant in self.options.digit_variants
         if digits not in self._rules:
             self._rules[digits] = bound(self.style(digits))
-        return apply_rules(text, self._rules[digits])
+        answer = apply_rules(text, self._rules[digits])
+        if self.options.sentence_case and begins_with_digit(text) and answer.text[:1].islower():
+            # `17. mai er fridag.` has punctuation, but its capital could not be seen in the digits
+            capital = with_capital(answer.text)
+            step = Step("sentence_case", answer.text, capital)
+            again = apply_rules(capital, self._rules[digits])
+            rules = tuple(dict.fromkeys((*answer.rules, step.rule, *again.rules)))
+            return SpokenText(again.text, rules, again.rejected, (*answer.steps, step, *again.steps))
+        return answer
 
     def style(self, digits: bool = False) -> Style:
         """The options as the rules need them. digits: for a text variant that keeps its digits."""

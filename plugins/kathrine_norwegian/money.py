@@ -12,7 +12,7 @@ from kathrine_norwegian.words import cardinal
 
 SCALE = r"(?: (?:tusen|hundre|(?:million|milliard|billion)(?:er|ar)?))"
 SIGN_BEFORE = r"(?:[Kk]r\.?|NOK|SEK|DKK|EUR|USD|GBP|CHF|JPY|US\$|[€$£¥])"
-SIGN_AFTER = r"(?:kr\b\.?|kroner\b|krone\b|NOK\b|SEK\b|DKK\b|EUR\b|USD\b|GBP\b|CHF\b|JPY\b|[€$£¥])"
+SIGN_AFTER = r"(?:kr\b\.?|kroner\b|krone\b|NOK\b|SEK\b|DKK\b|EUR\b|USD\b|GBP\b|CHF\b|JPY\b|dollar\b|euro\b|[€$£¥])"
 TAIL = r"(?:,[–-]+(?!\d))?"
 PER_UNIT = r"(?:/(?:[A-Za-zæøå]+[²³]?)(?!\w))?"
 PREFIXED = re.compile(rf"(?<!\w)({SIGN_BEFORE}) ?(minus )?({AMOUNT}){TAIL}({SCALE})?({PER_UNIT})(?: ?(?:kroner|kr)\b)?")

@@ -16,9 +16,10 @@ SPAN = re.compile(
     rf"(?<![\w.,/:–-])((?:2[0-3]|[01]?\d)[.:]{MINUTE})( ?[–-] ?| til )((?:2[0-4]|[01]?\d)[.:]{MINUTE})(?![\w:,/–-]|\.\d)"
 )
 COLON = re.compile(rf"(?<![\w.,/:–-])((?:2[0-4]|[01]?\d):{MINUTE}(?::{MINUTE})?)(?![\w:/]|[.,]\d| \d{{3}}\b)")
-PREPOSITION = re.compile(
-    rf"\b(fra|frå|til|før|etter|innen|innan|mellom|rundt|omkring) ((?:2[0-4]|[01]\d)\.{MINUTE})(?![\w:/]|[.,]\d|\.\d| ?%)",
-    re.IGNORECASE,
+# 12.30 has a comma where it is a decimal, but sections and versions are written so
+BARE = re.compile(rf"(?<![\w.,/:–-])((?:2[0-3]|[01]\d)\.{MINUTE})(?![\w:/–%]|[.,]\d| ?%|-\d)")
+NUMBERED = re.compile(
+    r"\b(?:kapittel|punkt|versjon|artikkel|paragraf|del|nummer|side|figur|tabell|avsnitt|vers|modell) $", re.IGNORECASE
 )
 PARTS = re.compile(rf"({TIME})")
 HALF = re.compile(r"\b(halv|kvart på|kvart over|ti på|ti over|fem på|fem over|minutt(?:er)? (?:på|over)) (1?\d)\b(?![.,:/]\d)")
@@ -53,12 +54,16 @@ def _list(written: str, style: Style) -> str:
     return "".join(read)
 
 
+def _bare(found: re.Match[str], style: Style) -> str:
+    return found[0] if NUMBERED.search(found.string, 0, found.start()) else read_time(found[1], style)
+
+
 def times(text: str, style: Style) -> str:
-    """`klokka 14.30` is `klokka fjorten tretti`, `10:30` and `10.30-11.15` need no `klokka`."""
+    """`klokka 14.30` is `klokka fjorten tretti`, `10:30`, `12.30` and `10.30-11.15` need no `klokka`."""
     if "klokk" in text.lower():
         text = AFTER_CLOCK.sub(lambda found: f"{found[1]} {_list(found[2], style)}", text)
     if "." in text or ":" in text:
         text = SPAN.sub(lambda found: _list(found[0], style), text)
         text = COLON.sub(lambda found: read_time(found[1], style), text)
-        text = PREPOSITION.sub(lambda found: f"{found[1]} {read_time(found[2], style)}", text)
+        text = BARE.sub(lambda found: _bare(found, style), text)
     return HALF.sub(lambda found: f"{found[1]} {cardinal(int(found[2]), style, 'n')}", text)

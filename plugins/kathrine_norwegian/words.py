@@ -29,6 +29,7 @@ ONE_JOINED = {
 SCALES = ("million", "milliard", "billion", "billiard", "trillion", "trilliard")
 """Powers of a thousand from 10**6 on."""
 LARGEST = 10 ** (6 + 3 * len(SCALES)) - 1
+MONTHS = "januar februar mars april mai juni juli august september oktober november desember".split()
 ORDINALS_NB = (
     "nullte første andre tredje fjerde femte sjette sjuende åttende niende tiende ellevte tolvte trettende fjortende "
     "femtende sekstende syttende attende nittende"

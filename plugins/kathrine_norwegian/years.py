@@ -21,6 +21,7 @@ IN_TIME = re.compile(
     r"født|fødd|død|anno|årene|åra|mellom|i perioden|av|fram til|frem til|sist i|først i) $",
     re.IGNORECASE,
 )
+NUMBERED = re.compile(r"\b(?:nummer|kode|side|paragraf|rom|linje|buss|vers|versjon|kapittel|modell) $", re.IGNORECASE)
 
 
 def years(text: str, style: Style) -> str:
@@ -39,6 +40,8 @@ def _years(text: str, style: Style) -> str:
     def read(found: re.Match[str]) -> str:
         end = found.end()
         in_time = IN_TIME.search(text, 0, found.start())
+        if NUMBERED.search(text, 0, found.start()):
+            return found[0]
         if counted(text, end) or (not in_time and plural_follows(text, end)):
             return found[0]
         return year(int(found[1]), style)
