@@ -20,8 +20,8 @@ PASSES = 8
 TAG = re.compile(r"<[^<>]*>")
 INAUDIBLE = re.compile(r"<\s*inaudible\b[^<>]*>", re.IGNORECASE)
 # Soft hyphen, zero-width space and (non-)joiners, word joiner, byte order mark, marks of writing direction.
-UNSPOKEN = dict.fromkeys(
-    map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+UNSPOKEN = re.compile(
+    "[\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff]"
 )
 
 
@@ -68,7 +68,7 @@ def without_tags(text: str) -> str:
 
 def without_unspoken(text: str) -> str:
     """Characters out that only guide a typesetter."""
-    return text.translate(UNSPOKEN)
+    return UNSPOKEN.sub("", text)
 
 
 def plain_spaces(text: str) -> str:

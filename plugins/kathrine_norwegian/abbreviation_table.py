@@ -84,6 +84,8 @@ maks = maksimum
 mfl = med flere = med fleire
 mht = med hensyn til = med omsyn til
 moh = meter over havet
+mr = mister
+mva = merverdiavgift = meirverdiavgift
 mtp = med tanke på
 mv = med videre = med vidare
 nr = nummer
@@ -99,12 +101,15 @@ obs = observer
 off = offentlig = offentleg
 osb = og så videre = og så bortetter
 osv = og så videre = og så vidare
+org.nr = organisasjonsnummer
 p.a = per år
 p.g.a = på grunn av
 p.t = for tiden = for tida
 pga = på grunn av
 pkt = punkt
 pr = per
+postnr = postnummer
+kontonr = kontonummer
 prof = professor
 ref = referanse
 rv = riksvei = riksveg
@@ -153,7 +158,7 @@ t = tom
 tom = til og med
 vol = volum
 """
-_UNDOTTED = "osv dvs pga mht mtp ifm ift iht jf jfr tlf ca evt vha hhv mfl osb moh inkl ekskl".split()
+_UNDOTTED = "osv dvs pga mht mtp ifm ift iht jf jfr tlf ca evt vha hhv mfl osb moh inkl ekskl pr mva".split()
 _UNDOTTED_BEFORE_NUMBER = "kl nr ca s kap pkt art fig tab".split()
 FINAL = frozenset(
     "osv osb o.s.v o.s.b o.l e.l el.l m.m m.v mv m.fl mfl o.a o.fl o.m.a etc mill mrd mia kr moh m.o.h stk innb "

@@ -18,7 +18,10 @@ from kathrine_norwegian.numbers import AMOUNT, BEFORE, is_one
 from kathrine_norwegian.style import Style
 
 _LETTER = r"[^\W\d_]"
-DOTTED = re.compile(rf"(?<![\w.])({_LETTER}{{1,10}}(?:\.{_LETTER}{{1,6}})*)\.(?!{_LETTER})")
+DOTTED = re.compile(
+    rf"(?<![\w.])(?:({_LETTER}{{1,10}}(?:\.{_LETTER}{{1,6}})+)\.?|({_LETTER}{{1,10}})\.)(?![\w.]?{_LETTER})"
+)
+SAINT = re.compile(r"\bSt\.(?= [A-ZÆØÅ][a-zæøå])")
 SPACED_FORM = re.compile(
     r"(?<![\w.])(" + "|".join(sorted((re.escape(one).replace(r"\.", r"\. ") for one in SPACED), key=len)[::-1]) + r")\.",
     re.IGNORECASE,
@@ -68,19 +71,19 @@ def abbreviations(text: str, style: Style) -> str:
     text = SPACED_FORM.sub(lambda found: f"{found[1].replace(' ', '')}.", text)
 
     def dotted(found: re.Match[str]) -> str:
-        written = found[1]
+        written = found[1] or found[2]
         key = written.lower()
         number = bool(NUMBER_NEXT.match(text, found.end()))
         form = ANYWHERE.get(key) or (BEFORE_NUMBER.get(key) if number else None)
         if form is None:
             return found[0]
-        stop = stop_after(text, found.end(), key in FINAL)
+        stop = stop_after(text, found.end(), key in FINAL) if found[0].endswith(".") else ""
         if key in REAL_WORDS and (AFTER_END.match(text, found.end()) or CAPITAL_NEXT.match(text, found.end())):
             return found[0]
         space = " " if text[found.end() : found.end() + 1].isdigit() else ""
         return _cased(written, _full(form, style)) + stop + space
 
-    text = DOTTED.sub(dotted, text)
+    text = SAINT.sub("Sankt", DOTTED.sub(dotted, text))
     return INITIALS.sub(lambda found: " ".join(found[1].replace(".", "")) + stop_after(text, found.end(), False), text)
 
 

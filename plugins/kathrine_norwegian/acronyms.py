@@ -8,9 +8,9 @@ from kathrine_norwegian.acronym_lexicon import CAPITALS, LETTER_NAMES, SPELLED, 
 from kathrine_norwegian.roman import roman_spans
 from kathrine_norwegian.style import Style
 
-TOKEN = re.compile(r"(?<![\w.])([A-ZÆØÅ]{2,})((?:s|en|et|er|ene)?)(?!\w)")
-MIXED = re.compile(r"(?<!\w)(" + "|".join(sorted(SPELLED, key=len, reverse=True)) + r")(s?)(?!\w)")
-SLASHED = re.compile(r"(?<![\w/])([A-ZÆØÅ])/([A-ZÆØÅ])(?![\w/])")
+TOKEN = re.compile(r"(?=[A-ZÆØÅ])(?<![\w.])([A-ZÆØÅ]{2,})((?:s|en|et|er|ene)?)(?!\w)")
+MIXED = re.compile(r"\b(" + "|".join(sorted(SPELLED, key=len, reverse=True)) + r")(s?)(?!\w)")
+SLASHED = re.compile(r"(?=[A-ZÆØÅ]/)(?<![\w/])([A-ZÆØÅ])/([A-ZÆØÅ])(?![\w/])")
 WORD = re.compile(r"[^\W\d_]+")
 LONG = 6
 """So many capitals are a word, not letters to spell, unless the lexicon says so."""
@@ -44,6 +44,14 @@ def acronyms(text: str, style: Style) -> str:
     """`NRK, EU og FrP` is `N R K, E U og F R P`; `NATO` is `Nato`; `IKKE` is `ikke`."""
     if text.islower() or style.acronyms == "keep":
         return text
+    text = SLASHED.sub(lambda found: spell(found[1] + found[2], style), text)
+    text = MIXED.sub(lambda found: _spelled(found[1], found[2], style), text)
+    for word in style.spelled:
+        if not word.isupper():
+            pattern = rf"(?<!\w)({re.escape(word)})(s?)(?!\w)"
+            text = re.sub(pattern, lambda found: _spelled(found[1], found[2], style), text)
+    if not TOKEN.search(text):
+        return text
     spans = roman_spans(text)
 
     def read(found: re.Match[str]) -> str:
@@ -60,11 +68,6 @@ def acronyms(text: str, style: Style) -> str:
             return written.capitalize() + ending
         return _spelled(written, ending, style)
 
-    text = SLASHED.sub(lambda found: spell(found[1] + found[2], style), text)
-    text = MIXED.sub(lambda found: _spelled(found[1], found[2], style), text)
-    for word in style.spelled:
-        if not word.isupper():
-            text = re.sub(rf"(?<!\w){re.escape(word)}(s?)(?!\w)", lambda found: _spelled(word, found[1], style), text)  # noqa: B023
     return TOKEN.sub(read, text)
 
 

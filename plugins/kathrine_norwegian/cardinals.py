@@ -9,12 +9,12 @@ from kathrine_norwegian.numbers import WHOLE, bare, read_value
 from kathrine_norwegian.style import Style
 from kathrine_norwegian.words import joined, plain
 
-FREE = r"(?<![\w./:])(?<!\d,)(?<![^\W\d]-)"
-NUMBER = re.compile(rf"{FREE}({WHOLE}(?:,\d+)?)(?![\w/²³]|,\d|\.\d|-\w)")
+FREE = r"(?=\d)(?<![\w./:])(?<!\d,)(?<![^\W\d]-)"
+NUMBER = re.compile(rf"{FREE}({WHOLE}(?:,\d+)?)(?![\w/²³]|[,.:]\d|-\w)")
 DOTTED = re.compile(rf"{FREE}\d+(?:\.\d+)+(?![\w/:]|-\w)")
 COMPOUND = re.compile(rf"{FREE}({WHOLE}(?:,\d+)?)-([a-zæøå]+)")
 NAME_BEFORE = re.compile(r"[A-ZÆØÅ]\w* $")
-SUSPENDED = re.compile(r"(?<![\w.,/:])(\d{1,4})-(?=,| (?:og|eller|til)\b)")
+SUSPENDED = re.compile(r"(?=\d)(?<![\w.,/:])(\d{1,4})-(?=,| (?:og|eller|til)\b)")
 AGENT = re.compile(r"er(?:e|en|ne|ane|s)?$|ar(?:ar|en|ane)?$")
 AGENTS = {1: "en", 4: "fir", 5: "femm", 8: "ått"}
 """First part of what is called by a number: ener, firer, femmer, åtter."""

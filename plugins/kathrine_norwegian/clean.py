@@ -23,6 +23,7 @@ SIGNS = str.maketrans(
     }
 )
 """Quotes, apostrophes, hyphens, dashes, minus and subscripts in one form each."""
+UNUSUAL = re.compile("[" + re.escape("".join(map(chr, SIGNS))) + "]")
 JOINED = re.compile(r"(?<=[^\W_])_+(?=[^\W_])")
 HYPHEN_AS_DASH = re.compile(r"(?<!\S)--?(?!\S)|(?<=\s)-{2,}|-{2,}(?=\s)|(?<=\w)--+(?=\w)")
 # Not between digits, not before one (minus), not in `100,–` and not in `10.–12. mai`.
@@ -38,7 +39,7 @@ ADDRESS = re.compile(
 
 def signs(text: str, style: Style) -> str:
     """Each sign in one form: « » to ", ’ to ', … to ..., every dash to –, H₂O to H2O."""
-    return text.translate(SIGNS)
+    return text.translate(SIGNS) if UNUSUAL.search(text) else text
 
 
 def underscores(text: str, style: Style) -> str:

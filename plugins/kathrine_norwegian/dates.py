@@ -11,20 +11,21 @@ from kathrine_norwegian.words import MONTHS, cardinal, digits, ordinal, year
 SHORT = {"jan": 0, "feb": 1, "febr": 1, "mar": 2, "apr": 3, "jun": 5, "jul": 6, "aug": 7, "sep": 8, "sept": 8}
 SHORT |= {"okt": 9, "nov": 10, "des": 11}
 DAY, MONTH = r"(0?[1-9]|[12]\d|3[01])", r"(0?[1-9]|1[0-2])"
-FREE = r"(?<![\w.,/:–-])"
+FREE = r"(?=\d)(?<![\w.,/:–-])"
 # 17. mai, 17.mai, 17. Mai 1814, 3. jan., 20.–25. juni
 NAMED = re.compile(
     rf"{FREE}(?:{DAY}\.? ?[–-] ?)?{DAY}\. ?({'|'.join(MONTHS)}|(?:{'|'.join(SHORT)})\b\.?)(?!\w)(?:,? (\d{{4}})(?![\w,]|\.\d))?",
     re.IGNORECASE,
 )
 # 5.6.2014, 17.05.1814, 5.6.14; 17/5-2020, 17/5/2020
+SPAN = re.compile(rf"{FREE}({DAY}\.{MONTH}\.(?:\d{{4}}|\d\d)?) ?[–-] ?(?={DAY}\.{MONTH}\.)")
 NUMERIC = re.compile(rf"{FREE}{DAY}\. ?{MONTH}\. ?(\d{{4}}|\d\d)(?![\w/:–-]|[.,]\d)")
 SLASHED = re.compile(rf"{FREE}{DAY}/{MONTH}(?:[-–/ ](\d{{4}}|\d\d))(?![\w/:]|[.,]\d)")
-ISO = re.compile(r"(?<![\w.,/:–-])(1[1-9]\d\d|20\d\d)[-–](0[1-9]|1[0-2])[-–](0[1-9]|[12]\d|3[01])(?![\w–-]|[.,]\d)")
+ISO = re.compile(r"(?=\d)(?<![\w.,/:–-])(1[1-9]\d\d|20\d\d)[-–](0[1-9]|1[0-2])[-–](0[1-9]|[12]\d|3[01])(?![\w–-]|[.,]\d)")
 # den 5.6. and 5.6. in the middle of a sentence; den 17/5, and 17/5 where it is no fraction
-SHORT_NUMERIC = re.compile(rf"(?<![\w.,/:–-])(?<!klokka )(?<!klokken )(den )?{DAY}\.{MONTH}\.(?![\d\w])( [a-zæøå])?", re.I)
-SHORT_SLASHED = re.compile(rf"{FREE}(den )?{DAY}/{MONTH}(?![\w/:,–-]|[.]\d)", re.IGNORECASE)
-ROUND_THE_CLOCK = re.compile(r"(?<![\w.,/:–-])24/7(?![\w/])")
+SHORT_NUMERIC = re.compile(rf"(?=[\dDdTt])(?<![\w.,/:–-])(?<!klokka )(?<!klokken )(den |til )?{DAY}\.{MONTH}\.(?![\d\w])( [a-zæøå])?", re.I)
+SHORT_SLASHED = re.compile(rf"(?=[\dDd])(?<![\w.,/:–-])(den )?{DAY}/{MONTH}(?![\w/:,–-]|[.]\d)", re.IGNORECASE)
+ROUND_THE_CLOCK = re.compile(r"(?=2)(?<![\w.,/:–-])24/7(?![\w/])")
 
 
 def _spoken(day: str, month: str, written_year: str | None, style: Style) -> str:
@@ -44,6 +45,7 @@ def dates(text: str, style: Style) -> str:
     """`17. mai 1814` is `syttende mai attenfjorten`, `5.6.2014` is `femte i sjette tjuefjorten`."""
     if "." in text:
         text = NAMED.sub(lambda found: _named(found, text, style), text)
+        text = SPAN.sub(lambda found: f"{found[1]} til ", text)
         text = NUMERIC.sub(lambda found: _spoken(found[1], found[2], found[3], style), text)
         text = SHORT_NUMERIC.sub(lambda found: _short(found, text, style), text)
     if "/" in text:

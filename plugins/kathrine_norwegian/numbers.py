@@ -14,7 +14,7 @@ FRACTION = rf"(?:(?:\d+ ?)?[{''.join(MARKS)}]|(?:\d+ )?\d{{1,2}}/\d{{1,3}}(?![\d
 """½, 2½, 1/2, 2 1/2."""
 VALUE = rf"(?:{FRACTION}|{WHOLE}(?:,\d+)?)"
 """A number as it is counted or measured: whole, with decimals (comma) or with a fraction."""
-BEFORE = r"(?<![\w,./:])(?<![^\W\d]-)"
+BEFORE = r"(?=[\d½⅓⅔¼¾⅕⅛])(?<![\w,./:])(?<![^\W\d]-)"
 """Where a number may begin: not within another one, a word, a date or a version."""
 DASH = r"(?: ?[–-] ?)"
 AMOUNT = rf"(?:{VALUE}{DASH})?{VALUE}"
@@ -46,8 +46,8 @@ def read_value(text: str, style: Style, gender: Gender = "m") -> str:
     fraction = _FRACTION.match(text)
     if fraction:
         top, bottom = MARKS[fraction[2]] if fraction[2] else (int(fraction[4]), int(fraction[5]))
-        if bottom == 0:
-            return f"{plain(fraction[4], style)} delt på null"
+        if not top or bottom < 2:
+            return f"{plain(str(top), style)} delt på {plain(str(bottom), style)}"
         return read_fraction(fraction[1] or fraction[3] or "", top, bottom, style, gender)
     whole, _, rest = text.partition(",")
     if rest:

@@ -8,7 +8,7 @@ from kathrine_norwegian.abbreviations import AFTER_END, stop_after
 from kathrine_norwegian.style import Style
 from kathrine_norwegian.words import ordinal
 
-FREE = r"(?<![\w.,/:–-])"
+FREE = r"(?=\d)(?<![\w.,/:–-])"
 NUMBER = r"(\d{1,3}|1000)"
 # 1. og, 5., 6. og 7.; a capital follows only a few names
 INSIDE = re.compile(rf"{FREE}{NUMBER}\.(?= [a-zæøå]|[,;:]| ?[–-] ?\d{{1,3}}\.(?:[ ,;:]|$)| (?:Verdenskrig|Divisjon)\b)")

@@ -15,12 +15,12 @@ SPORT = re.compile(
     r"måla?|resultat\w*|pausen?|sluttresultat\w*|tap|poeng|sett|omgang)\b|-(?:seier|siger|tap|ledelse|leiing)",
     re.IGNORECASE,
 )
-SCORE = re.compile(r"(?<![\w.,/:–-])(\d{1,3})[–-](\d{1,3})(?![\d]|[.,/:]\d|[–-]\d)")
-MANY = re.compile(r"(?<![\w.,/:–-])\d+(?:[–-]\d+){2,}(?![\w]|[.,/:]\d)")
-YEARS = re.compile(r"(?<![\w.,/:–-])(1[1-9]\d\d|20\d\d)[–/-](\d{4}|\d\d)(?![\w/:]|[.,]\d|[–-]\d)")
+SCORE = re.compile(r"(?=\d)(?<![\w.,/:–-])(\d{1,3})[–-](\d{1,3})(?![\d]|[.,/:]\d|[–-]\d)")
+MANY = re.compile(r"(?=\d)(?<![\w.,/:–-])\d+(?:[–-]\d+){2,}(?![\w]|[.,/:]\d)")
+YEARS = re.compile(r"(?=[12])(?<![\w.,/:–-])(1[1-9]\d\d|20\d\d)[–/-](\d{4}|\d\d)(?![\w/:]|[.,]\d|[–-]\d)")
 RANGE = re.compile(r"(?<=\d) ?[–-] ?(?=\d)|(?<=\d) ?[–-] ?(?=minus \d)")
-RATIO = re.compile(r"(?<![\w.,/:])(\d+(?:,\d+)?) ?: ?(?=\d)")
-READ_FRACTION = re.compile(rf"(?<![\w.,/:–-]){FRACTION}(?![\w:])")
+RATIO = re.compile(r"(?=\d)(?<![\w.,/:])(\d+(?:,\d+)?) ?: ?(?=\d+(?![\d:]*:\d))")
+READ_FRACTION = re.compile(rf"(?=[\d½⅓⅔¼¾⅕⅛])(?<![\w.,/:–-]){FRACTION}(?![\w:])")
 SLASHES = re.compile(r"(?<=\d)/(?=\d)")
 
 

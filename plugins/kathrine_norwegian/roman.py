@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kathrine_norwegian.style import Style
-from kathrine_norwegian.words import cardinal, ordinal
+from kathrine_norwegian.words import cardinal, ordinal, year
 
 VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 NUMERAL = r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
@@ -22,10 +22,12 @@ _NUMBERED = (
     "kapittel kapitlet del bind bok akt scene type klasse fase gruppe artikkel nivå vedlegg tabell figur trinn divisjon "
     "serie sone avsnitt punkt årgang grad bolk band verdenskrig verdskrig steg nummer tom side"
 )
+ANY = re.compile(r"\b(?!I\b)[IVXLCDM]+s?\b|[^\W\d_] I\b|\bI\. [a-zæøå]")
+"""A quick look whether there may be one: `I` only after another word."""
 # `I` is also a pronoun and begins many words' sentences: after a name only where no sentence can go on with it
 AFTER_ONE = r"(?=[.,;:!?)\"']|$| (?:av|den|og|var|ble|vart|døde|døydde|regjerte|styrte|fikk|fekk) )"
 REGNAL = re.compile(
-    rf"\b({'|'.join(_REGNAL.split())}) (?:(I{AFTER_ONE})|(?!I\b)({NUMERAL}))(s?)(?![\w.]\w|\w| [A-ZÆØÅ]\b)"
+    rf"\b({'|'.join(_REGNAL.split())}) (?:(I{AFTER_ONE})|(?!I\b)({NUMERAL}))('?s)?(?![\w.]\w|\w| [A-ZÆØÅ]\b)"
 )
 NUMBERED = re.compile(
     rf"\b({'|'.join(_NUMBERED.split())}) ({NUMERAL})(?:[–-]({NUMERAL}))?(?!\w|-\w| [A-ZÆØÅ]\b)", re.IGNORECASE
@@ -35,6 +37,7 @@ DOTTED = re.compile(rf"(?<![\w.])({SMALL})\.(?= [a-zæøå])")
 AFTER_CAPITAL = re.compile(rf"(?<=[a-zæøå] )(?=[IVX]{{2}})({SMALL})(?!\w|-\w)")
 CAPITAL_BEFORE = re.compile(r"[A-ZÆØÅ][\w-]*[a-zæøå] $")
 SURE = re.compile(r"(?<![\w.-])(II|III|IV|VII|VIII|IX|XI|XII|XIII|XIV|XV|XVI|XVII|XVIII|XIX|XXI)(?![\w-]| [A-ZÆØÅ]\b)")
+YEAR = re.compile(r"(?<![\w.-])(?=M[DCLXVI]{3})(M{1,2}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))(?![\w-])")
 
 
 def value(numeral: str) -> int:
@@ -47,8 +50,10 @@ def value(numeral: str) -> int:
 
 def roman_spans(text: str) -> list[tuple[int, int]]:
     """Where the Roman numerals of a text stand: no acronyms there."""
+    if not ANY.search(text):
+        return []
     spans = [found.span(2 if found[2] else 3) for found in REGNAL.finditer(text)]
-    for pattern in (NUMBERED, CENTURY, DOTTED, AFTER_CAPITAL, SURE):
+    for pattern in (NUMBERED, CENTURY, DOTTED, AFTER_CAPITAL, SURE, YEAR):
         for found in pattern.finditer(text):
             if pattern is AFTER_CAPITAL and not CAPITAL_BEFORE.search(text, 0, found.start()):
                 continue
@@ -61,7 +66,7 @@ def roman(text: str, style: Style) -> str:
 
     `I dag` is none; a single letter is one only after the names and words that are listed here.
     """
-    if text.islower():
+    if not ANY.search(text):
         return text
     text = REGNAL.sub(lambda found: _regnal(found, style), text)
     text = NUMBERED.sub(lambda found: _numbered(found, style), text)
@@ -75,11 +80,12 @@ def roman(text: str, style: Style) -> str:
         return cardinal(value(found[1]), style)
 
     text = AFTER_CAPITAL.sub(after_capital, text)
+    text = YEAR.sub(lambda found: year(value(found[1]), style), text)
     return SURE.sub(lambda found: cardinal(value(found[1]), style), text)
 
 
 def _regnal(found: re.Match[str], style: Style) -> str:
-    return f"{found[1]} den {ordinal(value(found[2] or found[3]), style)}{found[4]}"
+    return f"{found[1]} den {ordinal(value(found[2] or found[3]), style)}{(found[4] or '').lstrip(chr(39))}"
 
 
 def _numbered(found: re.Match[str], style: Style) -> str:

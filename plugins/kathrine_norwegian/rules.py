@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from kathrine.components import SpokenText
 from kathrine.textrules import (
-    NotSpoken,
     Rule,
-    apply_rules,
     nfc,
     plain_spaces,
     refuse_empty,
@@ -34,6 +32,7 @@ from kathrine_norwegian.times import times
 from kathrine_norwegian.units import arithmetic, powers, units
 from kathrine_norwegian.years import years
 
+NUMERIC = re.compile(r"[0-9½⅓⅔¼¾⅕⅛§²³]|kr|NOK")
 StyledRule = tuple[str, Callable[[str, Style], str]]
 
 
@@ -69,10 +68,10 @@ NUMBERS: tuple[StyledRule, ...] = (
     ("phones", phones),
     ("cardinals", cardinals),
     ("names", names),
+    ("powers", powers),
 )
 """Left out for a text variant that is written with digits."""
 LAST: tuple[StyledRule, ...] = (
-    ("powers", powers),
     ("symbols", symbols),
     ("acronyms", acronyms),
     ("roman", roman),
@@ -102,10 +101,7 @@ def bound(style: Style) -> tuple[Rule, ...]:
 
 
 def has_number(text: str) -> bool:
-    """Whether the number rules have anything to read: a digit, a fraction, or the name of a currency."""
-    return any(character in NUMERIC for character in text) or "kr" in text or "NOK" in text
+    """Whether the number rules have anything to read: a digit, a fraction, a power, or the name of a currency."""
+    return bool(NUMERIC.search(text))
 
 
-NUMERIC = frozenset("0123456789½⅓⅔¼¾⅕⅛§")
-
-__all__ = ["FIRST", "LAST", "NUMBERS", "NotSpoken", "SpokenText", "apply_rules", "bound"]

@@ -13,11 +13,11 @@ SEPARATOR = r"(?: ?[–-] ?| til | og | eller |, )"
 AFTER_CLOCK = re.compile(rf"\b(klokk[ae]n?(?: er)?) ({TIME}(?:{SEPARATOR}{TIME})*)", re.IGNORECASE)
 # 10.30-11.15 and fra 10.30 til 11.15
 SPAN = re.compile(
-    rf"(?<![\w.,/:–-])((?:2[0-3]|[01]?\d)[.:]{MINUTE})( ?[–-] ?| til )((?:2[0-4]|[01]?\d)[.:]{MINUTE})(?![\w:,/–-]|\.\d)"
+    rf"(?=\d)(?<![\w.,/:–-])((?:2[0-3]|[01]?\d)[.:]{MINUTE})( ?[–-] ?| til )((?:2[0-4]|[01]?\d)[.:]{MINUTE})(?![\w:,/–-]|\.\d)"
 )
-COLON = re.compile(rf"(?<![\w.,/:–-])((?:2[0-4]|[01]?\d):{MINUTE}(?::{MINUTE})?)(?![\w:/]|[.,]\d| \d{{3}}\b)")
+COLON = re.compile(rf"(?=\d)(?<![\w.,/:–-])((?:2[0-4]|[01]?\d):{MINUTE}(?::{MINUTE})?)(?![\w:/]|[.,]\d| \d{{3}}\b)")
 # 12.30 has a comma where it is a decimal, but sections and versions are written so
-BARE = re.compile(rf"(?<![\w.,/:–-])((?:2[0-3]|[01]\d)\.{MINUTE})(?![\w:/–%]|[.,]\d| ?%|-\d)")
+BARE = re.compile(rf"(?=\d)(?<![\w.,/:–-])((?:2[0-3]|[01]\d)\.{MINUTE})(?![\w:/–%]|[.,]\d| ?%|-\d)")
 NUMBERED = re.compile(
     r"\b(?:kapittel|punkt|versjon|artikkel|paragraf|del|nummer|side|figur|tabell|avsnitt|vers|modell) $", re.IGNORECASE
 )

@@ -14,6 +14,7 @@ _NAMES = "|".join(re.escape(name) for name in sorted(UNITS, key=len, reverse=Tru
 UNIT = re.compile(
     rf"{BEFORE}({AMOUNT}) ?((?:{_NAMES}))(?![\w²³])(/(?:[A-Za-zæøåμ]+[²³]?)(?!\w))?(?:(?<=°) ?([CF])(?!\w))?"
 )
+AFTER_PER = re.compile(r"\bper (kg|g|km|m²|m³|m2|m3|kWh|MWh|daa|dl|ml|mg)(?![\w²³])")
 SECTION = re.compile(r"(§§?) ?(?=\d)")
 SECTION_PARTS = re.compile(r"(?<!§)§ ?(\d+)[-–](\d+)")
 MINUS = re.compile(r"(?<![\w.,)/:²³%§–-])(?<![\w.,)] )[-–] ?(?=\d)|(?<=\d )[-–](?=\d)|(?<=[a-zæøå,(] )[-–](?=\d)")
@@ -78,4 +79,5 @@ def units(text: str, style: Style) -> str:
         spoken = f"{read_amount(amount, style, unit[3])} {main_form(unit, one, style)}"
         return spoken + DEGREES.get(degrees or "", "") + read_per(per or "", style) + stop
 
+    text = AFTER_PER.sub(lambda found: f"per {UNITS[found[1]][0]}", text)
     return UNIT.sub(read, text)

@@ -10,11 +10,11 @@ from kathrine_norwegian.style import Style
 from kathrine_norwegian.words import year
 
 YEAR = r"(1[1-9]\d\d|20\d\d)"
-FREE = r"(?<![\w.,/:–-])"
+FREE = r"(?=[12])(?<![\w.,/:–-])"
 DECADE = re.compile(rf"{FREE}{YEAR}-(tal(?:l|ls|let|lets|et|ets)|åra|årene|åras|årenes|talls\w+|tals\w+)\b")
 SUSPENDED = re.compile(rf"{FREE}{YEAR}-(?=,? (?:og |eller |til |1\d\d\d-|20\d\d-))")
 COMPOUND = re.compile(rf"{FREE}{YEAR}-(?=[a-zæøå])")
-PLAIN = re.compile(rf"(?<![\w.,/:])(?<![^\W\d]-){YEAR}(?![\w/²³%]|[.,:]\d|-\w| ?[%°§])")
+PLAIN = re.compile(rf"(?=[12])(?<![\w.,/:])(?<![^\W\d]-){YEAR}(?![\w/²³%]|[.,:]\d|-\w| ?[%°§])")
 IN_TIME = re.compile(
     r"\b(?:i|år|året|fra|frå|til|siden|sidan|før|etter|innen|innan|rundt|omkring|ca|cirka|våren|sommeren|sommaren|"
     r"høsten|hausten|vinteren|mai|juni|juli|januar|februar|mars|april|august|september|oktober|november|desember|"

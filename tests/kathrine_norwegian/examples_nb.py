@@ -48,6 +48,9 @@ EXAMPLES = {
         s. 5 => side fem
         tlf.nr. mangler => telefonnummer mangler
         pr. mnd. og pr. stk. => per måned og per stykk
+        bl.a her, f.eks der => blant annet her, for eksempel der
+        St. Olav og Mr. Bean => Sankt Olav og Mister Bean
+        org.nr. og kontonr. => organisasjonsnummer og kontonummer
     """,
     "dates": """
         11. september 2001 => ellevte september totusenogen
@@ -64,6 +67,8 @@ EXAMPLES = {
         5.6.14 => femte i sjette fjorten
         versjon 3.11.2 => versjon tre punkt elleve punkt to
         7. juni 1905. => sjuende juni nittenhundreogfem.
+        1.1.2020-31.12.2020 => første i første tjuetjue til trettiførste i tolvte tjuetjue
+        12. august–16. august => tolvte august til sekstende august
         natt til 1. nyttårsdag => natt til første nyttårsdag
     """,
     "times": """
@@ -82,6 +87,9 @@ EXAMPLES = {
         kl. 14.00 => klokka fjorten
         Kl. 12:30:15 => Klokka tolv tretti femten
         fra 08.00 til 15.45 => fra åtte til femten førtifem
+        Bussen går 12.30. => Bussen går tolv tretti.
+        kapittel 12.30 => kapittel tolv punkt tretti
+        21.00-nyhetene => tjueen-nyhetene
         kl. 21.01 => klokka tjueen null én
     """,
     "money": """
@@ -102,6 +110,8 @@ EXAMPLES = {
         kr -50 => minus femti kroner
         200 NOK og 10 EUR => to hundre kroner og ti euro
         1500 kroner => ett tusen fem hundre kroner
+        70 dollar/fat => sytti dollar per fat
+        12.345,67 kroner => tolv tusen tre hundre og førtifem kroner og sekstisju øre
         19,90 kroner => nitten kroner og nitti øre
         1 mill. og 2 mill. kroner => én million og to millioner kroner
         2000 kr => to tusen kroner
@@ -127,6 +137,8 @@ EXAMPLES = {
         Farten var 80 km/t. => Farten var åtti kilometer i timen.
         6 mnd. => seks måneder
         3 ‰ => tre promille
+        sank til –12 grader => sank til minus tolv grader
+        10 kr pr kg => ti kroner per kilo
         500 MB => fem hundre megabyte
     """,
     "ordinals": """
@@ -173,6 +185,7 @@ EXAMPLES = {
         2 1/2 år => to og et halvt år
         24/7 => tjuefire sju
         1/10 => en tidel
+        0/1 => null delt på én
         5/3 => femte i tredje
     """,
     "years": """
@@ -224,7 +237,10 @@ EXAMPLES = {
         2 + 2 = 4 => to pluss to er lik fire
         12 345 678 901 => tolv milliarder tre hundre og førtifem millioner seks hundre og syttiåtte tusen ni hundre og én
         1500-meter => femtenhundre-meter
-        10-er => tier
+        10-er, 8-er og 1-er => tier, åtter og ener
+        10 000-meter => titusenmeter
+        Covid 19-pandemien => Covid nitten-pandemien
+        PIN-kode 1234 => pin-kode ett tusen to hundre og trettifire
         1000 takk => ett tusen takk
     """,
     "names": """
@@ -276,6 +292,9 @@ EXAMPLES = {
         Louis XIV => Louis den fjortende
         vitamin C og D => vitamin C og D
         kap. X–XII => kapittel ti til tolv
+        MDCCCXIV og MDC => attenfjorten og M D C
+        Kong Olav V's gate => Kong Olav den femtes gate
+        I. del => første del
         MIX og CD => M I X og C D
     """,
     "older_spelling": """
