@@ -5,6 +5,8 @@ A form that only nynorsk uses is read in nynorsk wherever it stands. Collected f
 
 from __future__ import annotations
 
+from kathrine_norwegian.wordlist import listed
+
 _ANYWHERE = """
 adm.dir = administrerende direktør = administrerande direktør
 adm = administrerende = administrerande
@@ -158,11 +160,13 @@ t = tom
 tom = til og med
 vol = volum
 """
-_UNDOTTED = "osv dvs pga mht mtp ifm ift iht jf jfr tlf ca evt vha hhv mfl osb moh inkl ekskl pr mva".split()
-_UNDOTTED_BEFORE_NUMBER = "kl nr ca s kap pkt art fig tab".split()
+_UNDOTTED = listed("osv dvs pga mht mtp ifm ift iht jf jfr tlf ca evt vha hhv mfl osb moh inkl ekskl pr mva")
+_UNDOTTED_BEFORE_NUMBER = listed("kl nr ca s kap pkt art fig tab")
 FINAL = frozenset(
-    "osv osb o.s.v o.s.b o.l e.l el.l m.m m.v mv m.fl mfl o.a o.fl o.m.a etc mill mrd mia kr moh m.o.h stk innb "
-    "f.kr e.kr o.d d.d d.å u.å vgs ff".split()
+    listed(
+        "osv osb o.s.v o.s.b o.l e.l el.l m.m m.v mv m.fl mfl o.a o.fl o.m.a etc mill mrd mia kr moh m.o.h stk innb "
+        "f.kr e.kr o.d d.d d.å u.å vgs ff"
+    )
 )
 """These may end a sentence, so that their dot before a capital is a full stop: `epler osv. Så gikk vi.`"""
 COUNTED = {
@@ -174,9 +178,11 @@ COUNTED = {
     "stk": ("stykk", "stykker", "stykk", "stykk"),
 }
 """Singular and plural in bokmål and in nynorsk: the number before decides."""
-REAL_WORDS = frozenset("ass prop dok eks ref tab fig dir div rv fv ang art obs maks str off".split())
+REAL_WORDS = frozenset(listed("ass prop dok eks ref tab fig dir div rv fv ang art obs maks str off"))
 """Also words: with a full stop at the end of a sentence they are those."""
-SPACED = frozenset("bl.a f.eks t.d m.a o.l e.l m.m m.v m.fl o.fl o.a e.kr f.kr d.v.s o.s.v p.g.a m.a.o st.meld meld.st ot.prp".split())
+SPACED = frozenset(
+    listed("bl.a f.eks t.d m.a o.l e.l m.m m.v m.fl o.fl o.a e.kr f.kr d.v.s o.s.v p.g.a m.a.o st.meld meld.st ot.prp")
+)
 """Also written with a space after the inner dots."""
 
 

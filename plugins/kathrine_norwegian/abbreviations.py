@@ -23,7 +23,9 @@ DOTTED = re.compile(
 )
 SAINT = re.compile(r"\bSt\.(?= [A-ZÆØÅ][a-zæøå])")
 SPACED_FORM = re.compile(
-    r"(?<![\w.])(" + "|".join(sorted((re.escape(one).replace(r"\.", r"\. ") for one in SPACED), key=len)[::-1]) + r")\.",
+    r"(?<![\w.])("
+    + "|".join(sorted((re.escape(one).replace(r"\.", r"\. ") for one in SPACED), key=len)[::-1])
+    + r")\.",
     re.IGNORECASE,
 )
 BARE = re.compile(r"\b(" + "|".join(UNDOTTED) + r")\b(?!\.)")

@@ -14,16 +14,21 @@ DAY, MONTH = r"(0?[1-9]|[12]\d|3[01])", r"(0?[1-9]|1[0-2])"
 FREE = r"(?=\d)(?<![\w.,/:–-])"
 # 17. mai, 17.mai, 17. Mai 1814, 3. jan., 20.–25. juni
 NAMED = re.compile(
-    rf"{FREE}(?:{DAY}\.? ?[–-] ?)?{DAY}\. ?({'|'.join(MONTHS)}|(?:{'|'.join(SHORT)})\b\.?)(?!\w)(?:,? (\d{{4}})(?![\w,]|\.\d))?",
+    rf"{FREE}(?:{DAY}\.? ?[–-] ?)?{DAY}\. ?({'|'.join(MONTHS)}|(?:{'|'.join(SHORT)})\b\.?)(?!\w)"
+    r"(?:,? (\d{4})(?![\w,]|\.\d))?",
     re.IGNORECASE,
 )
 # 5.6.2014, 17.05.1814, 5.6.14; 17/5-2020, 17/5/2020
 SPAN = re.compile(rf"{FREE}({DAY}\.{MONTH}\.(?:\d{{4}}|\d\d)?) ?[–-] ?(?={DAY}\.{MONTH}\.)")
 NUMERIC = re.compile(rf"{FREE}{DAY}\. ?{MONTH}\. ?(\d{{4}}|\d\d)(?![\w/:–-]|[.,]\d)")
 SLASHED = re.compile(rf"{FREE}{DAY}/{MONTH}(?:[-–/ ](\d{{4}}|\d\d))(?![\w/:]|[.,]\d)")
-ISO = re.compile(r"(?=\d)(?<![\w.,/:–-])(1[1-9]\d\d|20\d\d)[-–](0[1-9]|1[0-2])[-–](0[1-9]|[12]\d|3[01])(?![\w–-]|[.,]\d)")
+ISO = re.compile(
+    r"(?=\d)(?<![\w.,/:–-])(1[1-9]\d\d|20\d\d)[-–](0[1-9]|1[0-2])[-–](0[1-9]|[12]\d|3[01])(?![\w–-]|[.,]\d)"
+)
 # den 5.6. and 5.6. in the middle of a sentence; den 17/5, and 17/5 where it is no fraction
-SHORT_NUMERIC = re.compile(rf"(?=[\dDdTt])(?<![\w.,/:–-])(?<!klokka )(?<!klokken )(den |til )?{DAY}\.{MONTH}\.(?![\d\w])( [a-zæøå])?", re.I)
+SHORT_NUMERIC = re.compile(
+    rf"(?=[\dDdTt])(?<![\w.,/:–-])(?<!klokka )(?<!klokken )(den |til )?{DAY}\.{MONTH}\.(?![\d\w])( [a-zæøå])?", re.I
+)
 SHORT_SLASHED = re.compile(rf"(?=[\dDd])(?<![\w.,/:–-])(den )?{DAY}/{MONTH}(?![\w/:,–-]|[.]\d)", re.IGNORECASE)
 ROUND_THE_CLOCK = re.compile(r"(?=2)(?<![\w.,/:–-])24/7(?![\w/])")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Literal
 
+from pydantic import Field
+
 from kathrine import Language, Options, SpokenText
 from kathrine.components import Step
 from kathrine.textrules import Rule, apply_rules
@@ -26,7 +28,7 @@ class NorwegianOptions(Options):
     """Begin a transcript that has no punctuation at its end with a capital (NPSC is written without)."""
     full_stop: bool = False
     """End a transcript that has no punctuation at its end with a full stop (NPSC is written without)."""
-    digit_variants: list[str] = ["normsentence", "normsentence_text"]
+    digit_variants: list[str] = Field(default_factory=lambda: ["normsentence", "normsentence_text"])
     """Text variants that are written with digits: the number rules leave them alone and digits may stay, so that a
     model learns to read digits too."""
     seven: Literal["sju", "syv"] = "sju"
@@ -35,9 +37,9 @@ class NorwegianOptions(Options):
     """What becomes of acronyms: spelled (N R K) or read as words (Nato) by the lexicon, or kept as written."""
     spell: Literal["letters", "names"] = "letters"
     """How letters are spelled: as letters (N R K) or by their names (enn ær kå)."""
-    word_acronyms: list[str] = []
+    word_acronyms: list[str] = Field(default_factory=list)
     """Acronyms that are read as words, beside those of the lexicon."""
-    spelled_acronyms: list[str] = []
+    spelled_acronyms: list[str] = Field(default_factory=list)
     """Acronyms that are spelled although the lexicon, or small letters in them, say otherwise."""
     modernise: bool = False
     """Put old words (efter, sprog, hvad) and capital nouns of old books in today's form. Readers do not always

@@ -41,6 +41,7 @@ def _read(written: str, style: Style) -> str:
 
 def names(text: str, style: Style) -> str:
     """`E18` is `E atten`, `NRK1` is `NRK én`, `H2O` is `H to O`, `Covid-19` is `Covid nitten`."""
+
     def after_letters(found: re.Match[str]) -> str:
         again = text[found.end() : found.end() + 1].isalpha()
         return f" {_read(found[1], style)}{' ' if again else ''}"

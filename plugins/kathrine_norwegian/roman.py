@@ -19,8 +19,8 @@ _REGNAL = (
     "Murad Selim Ptolemaios Kleopatra Dareios Xerxes Baudouin Constantin Konstantin Adolphus Åke Sverre"
 )
 _NUMBERED = (
-    "kapittel kapitlet del bind bok akt scene type klasse fase gruppe artikkel nivå vedlegg tabell figur trinn divisjon "
-    "serie sone avsnitt punkt årgang grad bolk band verdenskrig verdskrig steg nummer tom side"
+    "kapittel kapitlet del bind bok akt scene type klasse fase gruppe artikkel nivå vedlegg tabell figur trinn "
+    "divisjon serie sone avsnitt punkt årgang grad bolk band verdenskrig verdskrig steg nummer tom side"
 )
 ANY = re.compile(r"\b(?!I\b)[IVXLCDM]+s?\b|[^\W\d_] I\b|\bI\. [a-zæøå]")
 """A quick look whether there may be one: `I` only after another word."""
@@ -43,9 +43,7 @@ YEAR = re.compile(r"(?<![\w.-])(?=M[DCLXVI]{3})(M{1,2}(?:CM|CD|D?C{0,3})(?:XC|XL
 def value(numeral: str) -> int:
     """The number that a Roman numeral writes."""
     numbers = [VALUES[letter] for letter in numeral.upper()]
-    return sum(
-        -one if later > one else one for one, later in zip(numbers, [*numbers[1:], 0], strict=True)
-    )
+    return sum(-one if later > one else one for one, later in zip(numbers, [*numbers[1:], 0], strict=True))
 
 
 def roman_spans(text: str) -> list[tuple[int, int]]:

@@ -103,5 +103,3 @@ def bound(style: Style) -> tuple[Rule, ...]:
 def has_number(text: str) -> bool:
     """Whether the number rules have anything to read: a digit, a fraction, a power, or the name of a currency."""
     return bool(NUMERIC.search(text))
-
-

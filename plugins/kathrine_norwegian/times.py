@@ -13,7 +13,8 @@ SEPARATOR = r"(?: ?[–-] ?| til | og | eller |, )"
 AFTER_CLOCK = re.compile(rf"\b(klokk[ae]n?(?: er)?) ({TIME}(?:{SEPARATOR}{TIME})*)", re.IGNORECASE)
 # 10.30-11.15 and fra 10.30 til 11.15
 SPAN = re.compile(
-    rf"(?=\d)(?<![\w.,/:–-])((?:2[0-3]|[01]?\d)[.:]{MINUTE})( ?[–-] ?| til )((?:2[0-4]|[01]?\d)[.:]{MINUTE})(?![\w:,/–-]|\.\d)"
+    rf"(?=\d)(?<![\w.,/:–-])((?:2[0-3]|[01]?\d)[.:]{MINUTE})( ?[–-] ?| til )"
+    rf"((?:2[0-4]|[01]?\d)[.:]{MINUTE})(?![\w:,/–-]|\.\d)"
 )
 COLON = re.compile(rf"(?=\d)(?<![\w.,/:–-])((?:2[0-4]|[01]?\d):{MINUTE}(?::{MINUTE})?)(?![\w:/]|[.,]\d| \d{{3}}\b)")
 # 12.30 has a comma where it is a decimal, but sections and versions are written so
@@ -22,7 +23,9 @@ NUMBERED = re.compile(
     r"\b(?:kapittel|punkt|versjon|artikkel|paragraf|del|nummer|side|figur|tabell|avsnitt|vers|modell) $", re.IGNORECASE
 )
 PARTS = re.compile(rf"({TIME})")
-HALF = re.compile(r"\b(halv|kvart på|kvart over|ti på|ti over|fem på|fem over|minutt(?:er)? (?:på|over)) (1?\d)\b(?![.,:/]\d)")
+HALF = re.compile(
+    r"\b(halv|kvart på|kvart over|ti på|ti over|fem på|fem over|minutt(?:er)? (?:på|over)) (1?\d)\b(?![.,:/]\d)"
+)
 
 
 def read_time(written: str, style: Style) -> str:

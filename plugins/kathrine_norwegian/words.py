@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import Literal
 
 from kathrine_norwegian.style import Style
+from kathrine_norwegian.wordlist import listed
 
 Gender = Literal["m", "f", "n"]
 """Of the noun that a number stands before: only 1 shows it (én, ett; nn éin, éi, eitt)."""
 
-SMALL = (
+SMALL = listed(
     "null én to tre fire fem seks sju åtte ni ti elleve tolv tretten fjorten femten seksten sytten atten nitten"
-).split()
-TENS = " . tjue tretti førti femti seksti sytti åtti nitti".split(" ")
+)
+TENS = ("", "", *listed("tjue tretti førti femti seksti sytti åtti nitti"))
 ONE = {
     "nb": {"m": "én", "f": "én", "n": "ett"},
     "nn": {"m": "éin", "f": "éi", "n": "eitt"},
@@ -29,15 +30,15 @@ ONE_JOINED = {
 SCALES = ("million", "milliard", "billion", "billiard", "trillion", "trilliard")
 """Powers of a thousand from 10**6 on."""
 LARGEST = 10 ** (6 + 3 * len(SCALES)) - 1
-MONTHS = "januar februar mars april mai juni juli august september oktober november desember".split()
-ORDINALS_NB = (
+MONTHS = listed("januar februar mars april mai juni juli august september oktober november desember")
+ORDINALS_NB = listed(
     "nullte første andre tredje fjerde femte sjette sjuende åttende niende tiende ellevte tolvte trettende fjortende "
     "femtende sekstende syttende attende nittende"
-).split()
-ORDINALS_NN = (
+)
+ORDINALS_NN = listed(
     "nullte første andre tredje fjerde femte sjette sjuande åttande niande tiande ellevte tolvte trettande fjortande "
     "femtande sekstande syttande attande nittande"
-).split()
+)
 
 
 def cardinal(number: int, style: Style, gender: Gender = "m") -> str:

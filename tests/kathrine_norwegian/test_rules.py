@@ -7,16 +7,15 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from examples_contract import CONTRACT
 from examples_nb import EXAMPLES as BOKMAAL
 from examples_nn import EXAMPLES as NYNORSK
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from kathrine_norwegian.language import NorwegianLanguage, NorwegianOptions
 from kathrine_norwegian.rules import FIRST, LAST, NUMBERS
 from kathrine_norwegian.style import Style
-from kathrine_norwegian.words import LARGEST, cardinal, ordinal, year
 
 LANGUAGES = {variant: NorwegianLanguage(NorwegianOptions(variant=variant)) for variant in ("nb", "nn")}
 
@@ -85,121 +84,6 @@ def test_a_rule_is_a_pure_function_of_text_and_style(name, rule):
     assert rule("Ordet er ferdig.", style) == "Ordet er ferdig." == rule("Ordet er ferdig.", style)
 
 
-# ------------------------------------------------------------------------------------------- options
-
-
-def with_options(**options) -> NorwegianLanguage:
-    return NorwegianLanguage(NorwegianOptions(**options))
-
-
-def test_seven_is_sju_or_syv():
-    syv = with_options(seven="syv")
-    assert say(syv, "7, 17, 27 og 7. plass") == "syv, sytten, tjuesyv og syvende plass"
-    assert say(LANGUAGES["nb"], "7, 27 og 7. plass") == "sju, tjuesju og sjuende plass"
-    assert say(with_options(seven="syv", variant="nn"), "7 og 7. plass") == "sju og sjuande plass"
-
-
-def test_acronyms_may_be_kept_and_letters_named():
-    assert say(with_options(acronyms="keep"), "NRK og NATO") == "NRK og NATO"
-    names = with_options(spell="names")
-    assert say(names, "NRK, EU og FrP") == "enn ær kå, e u og eff ær pe"
-    assert say(names, "Æ, Ø og NATO") == "Æ, Ø og Nato"
-
-
-def test_acronyms_are_added_to_the_lexicon():
-    assert say(LANGUAGES["nb"], "TULL og NATO") == "T U L L og Nato"
-    assert say(with_options(word_acronyms=["TULL"]), "TULL og TULLs") == "Tull og Tulls"
-    assert say(with_options(spelled_acronyms=["NATO", "OsloMet"]), "NATO og OsloMet") == "N A T O og O S L O M E T"
-
-
-def test_old_words_are_modernised_when_asked():
-    written = "Hvad blev der af Manden efter den Vinter?"
-    assert say(LANGUAGES["nb"], written) == written
-    assert say(with_options(modernise=True), written) == "Hva ble der av mannen etter den vinter?"
-    assert say(with_options(modernise=True), "Hun saa sig om i Haven, og Per Mand lo.") == (
-        "Hun så seg om i Haven, og Per mann lo."
-    )
-
-
-def test_the_rules_version_changes_with_every_option():
-    changes = [
-        {},
-        {"variant": "nn"},
-        {"sentence_case": True},
-        {"full_stop": True},
-        {"digit_variants": []},
-        {"seven": "syv"},
-        {"acronyms": "keep"},
-        {"spell": "names"},
-        {"word_acronyms": ["TULL"]},
-        {"spelled_acronyms": ["NATO"]},
-        {"modernise": True},
-    ]
-    assert {name for change in changes for name in change} == set(NorwegianOptions.model_fields)
-    versions = [with_options(**change).rules_version() for change in changes]
-    assert len(set(versions)) == len(versions)
-    assert with_options().rules_version() == versions[0]
-
-
-# ------------------------------------------------------------------------------------------- numbers
-
-
-@pytest.mark.parametrize("variant", ["nb", "nn"])
-def test_every_number_has_words_of_its_own(variant):
-    style = Style(variant=variant)
-    numbers = [*range(3000), *(10**power + offset for power in range(4, 24) for offset in (-1, 0, 1, 21, 100))]
-    assert len({cardinal(number, style) for number in numbers}) == len(set(numbers))
-    ordered = [*range(1, 2000), 10**6, 2 * 10**6, 10**9]
-    assert len({ordinal(number, style) for number in ordered}) == len(ordered)
-    assert len({year(number, style) for number in range(1100, 2100)}) == 1000
-    assert all(" " not in year(number, style) for number in range(1100, 2100))
-    with pytest.raises(ValueError, match="no name"):
-        cardinal(LARGEST + 1, style)
-
-
-@pytest.mark.parametrize(
-    ("number", "nb", "nn"),
-    [
-        (1, "én", "éin"),
-        (100, "hundre", "hundre"),
-        (1000, "ett tusen", "eitt tusen"),
-        (1100, "ett tusen ett hundre", "eitt tusen eitt hundre"),
-        (100_000, "hundre tusen", "hundre tusen"),
-        (101_001, "hundre og ett tusen og én", "hundre og eitt tusen og éin"),
-        (1_000_000, "én million", "éin million"),
-        (2_000_005, "to millioner og fem", "to millionar og fem"),
-        (3_000_000_000, "tre milliarder", "tre milliardar"),
-        (10**12, "én billion", "éin billion"),
-    ],
-)
-def test_cardinals(number, nb, nn):
-    assert cardinal(number, Style()) == nb
-    assert cardinal(number, Style(variant="nn")) == nn
-
-
-@pytest.mark.parametrize(
-    ("number", "nb", "nn"),
-    [
-        (1, "første", "første"),
-        (7, "sjuende", "sjuande"),
-        (13, "trettende", "trettande"),
-        (20, "tjuende", "tjuande"),
-        (21, "tjueførste", "tjueførste"),
-        (30, "trettiende", "trettiande"),
-        (99, "nittiniende", "nittiniande"),
-        (100, "hundrede", "hundrede"),
-        (205, "to hundre og femte", "to hundre og femte"),
-        (1000, "tusende", "tusande"),
-        (2000, "to tusende", "to tusande"),
-        (10**6, "millionte", "millionte"),
-        (2 * 10**6, "to millionte", "to millionte"),
-    ],
-)
-def test_ordinals(number, nb, nn):
-    assert ordinal(number, Style()) == nb
-    assert ordinal(number, Style(variant="nn")) == nn
-
-
 # ------------------------------------------------------------------------------------------- what may never happen
 
 PIECES = st.sampled_from(
@@ -207,15 +91,70 @@ PIECES = st.sampled_from(
         *"0123456789",
         *["17", "100", "1905", "2018", "2 000", "1.000", "3,5", "½", "¾", "1/2", "5.6.", "17.05.1814", "2014-06-05"],
         *["-", "–", " – ", "—", ".", ". ", ",", ", ", ":", "/", "(", ")", "'", "«", "»", "…", "!", "?", " ", "_", "·"],
-        *["%", " %", "kr", " kr ", "€", "$", "£", "§ ", "§§ ", "°", "°C", " km", "/t", " m", "²", "+", "=", "×", "x", "±"],
-        *["kl. ", "kl ", "nr. ", "s. ", "mill. ", " mrd.", "osv.", "bl.a. ", "f.eks. ", " dr. ", "A/S", "m/", "ca", "nr"],
-        *["tlf. ", " 22 22 22 22", "+47 ", "10.30", "10:30", "24/7", "halv ", " vant ", "mnd.", "stk.", " den ", "mai "],
+        *[
+            "%",
+            " %",
+            "kr",
+            " kr ",
+            "€",
+            "$",
+            "£",
+            "§ ",
+            "§§ ",
+            "°",
+            "°C",
+            " km",
+            "/t",
+            " m",
+            "²",
+            "+",
+            "=",
+            "×",
+            "x",
+            "±",
+        ],
+        *[
+            "kl. ",
+            "kl ",
+            "nr. ",
+            "s. ",
+            "mill. ",
+            " mrd.",
+            "osv.",
+            "bl.a. ",
+            "f.eks. ",
+            " dr. ",
+            "A/S",
+            "m/",
+            "ca",
+            "nr",
+        ],
+        *[
+            "tlf. ",
+            " 22 22 22 22",
+            "+47 ",
+            "10.30",
+            "10:30",
+            "24/7",
+            "halv ",
+            " vant ",
+            "mnd.",
+            "stk.",
+            " den ",
+            "mai ",
+        ],
         *["NRK", "EU", "FrP", "E", "B", "I ", "V", "IV", "XI", " Harald ", " kap. ", " del ", "IKKE", "Ord", "ordet"],
         *["-tallet", "-åring", "- og ", " år", " barn", " Aa", "aa", "Haab", "é", "\u030a", "\u00ad", "\u00a0", "<ee>"],
         *["<", ">", "&", "@", "‰", "~", "\u200b", "α", "😀", "\n"],
     ]
 )
 TEXTS = st.lists(PIECES | st.text(max_size=3), max_size=10).map("".join)
+
+
+def with_options(**options) -> NorwegianLanguage:
+    return NorwegianLanguage(NorwegianOptions(**options))
+
+
 STYLES = st.sampled_from(
     [
         LANGUAGES["nb"],
@@ -251,7 +190,10 @@ def test_words_without_signs_are_left_alone(text):
     """Small letters only: nothing but spaces, old double a and abbreviations without a dot can change."""
     if any(part in text for part in ("aa", "osv", "dvs", "pga", "mht", "mtp", "ifm", "ift", "iht", "jf", "tlf", "ca")):
         return
-    if any(part in text for part in ("evt", "vha", "hhv", "mfl", "osb", "moh", "inkl", "ekskl", "kr")) or not text.strip():
+    if (
+        any(part in text for part in ("evt", "vha", "hhv", "mfl", "osb", "moh", "inkl", "ekskl", "kr"))
+        or not text.strip()
+    ):
         return
     assert LANGUAGES["nb"].normalise(text).text == " ".join(text.split())
 
@@ -265,15 +207,15 @@ def test_every_whole_number_is_read_however_its_thousands_are_written(number, be
 
 def test_speed_is_told(capsys):
     plain = [
-        "representanten Ola Nordmann har tatt opp det forslaget han refererte og jeg vil på vegne av partiene støtte det",
+        "representanten Ola Nordmann har tatt opp det forslaget han refererte og jeg vil på vegne av oss støtte det",
         "stortinget behandlet saken i går og det er <ee> bred enighet om at kommunene må få mer",
         "president det er viktig for meg å si at norsk landbruk skal bestå i hele landet",
         "den 3. juni 2017 kl. 14.30 stemte 102 av 169 representanter for, dvs. ca. 60 %",
     ]
     sentences = random.Random(0).choices(plain, weights=[4, 4, 4, 1], k=400)
     language = with_options(sentence_case=True, full_stop=True)
-    began = time.perf_counter()
+    began = time.process_time()
     for sentence in sentences:
         assert not language.normalise(sentence).rejected
     with capsys.disabled():
-        print(f" [{len(sentences) / (time.perf_counter() - began):.0f} sentences a second] ", end="")
+        print(f" [{len(sentences) / (time.process_time() - began):.0f} sentences a second of CPU time] ", end="")
