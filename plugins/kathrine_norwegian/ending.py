@@ -7,6 +7,7 @@ import unicodedata
 
 from kathrine.textrules import NotSpoken, named
 from kathrine_norwegian.style import Style
+from kathrine_norwegian.words import ORDINALS_NB, ORDINALS_NN, SMALL, TENS
 
 BEFORE_MARK = re.compile(r" ([,.;:!?])(?=\s|$)")
 BEFORE_BRACKET = re.compile(r"(?<=\() +| +(?=\))")
@@ -14,6 +15,10 @@ COMMAS = re.compile(r",(?:\s*,)+(?=\s|$)")
 LOST_COMMA = re.compile(r"^\s*,\s*|,(?=[.!?;:](?:\s|$))")
 PLAIN = re.compile(r"[A-Za-zÆØÅæøå .,;:!?'\"()-]*$")
 """What most texts are made of; the rest is looked at sign by sign."""
+_WHOLE = "|".join(sorted({*SMALL, *ORDINALS_NB, *ORDINALS_NN, "syv", "syvende", "ett", "éin", "eitt", "éi", "minus"}))
+_BEGUN = "|".join([*SMALL[11:], *TENS[2:], "hundre", "totusen"])
+AFTER_SENTENCE = re.compile(rf"(?<=[^\W\d_][.!?] )(?=(?:{_WHOLE})\b|(?:{_BEGUN})\w*)[^\W\d_]")
+"""The first letter of a number word that stands after the end of a sentence."""
 ENDS = ".!?…,;:-–—"
 """A transcript that ends in one of these has punctuation of its own."""
 MARKS = frozenset(" .,;:!?-'\"()")
@@ -29,6 +34,13 @@ def punctuation(text: str, style: Style) -> str:
     if "(" in text or ")" in text:
         text = BEFORE_BRACKET.sub("", text)
     return BEFORE_MARK.sub(r"\1", text)
+
+
+def sentence_starts(text: str, style: Style) -> str:
+    """A capital where a sentence after another begins with a number: `Han kom. 17. mai dro han.`"""
+    return (
+        AFTER_SENTENCE.sub(lambda found: found[0].upper(), text) if "." in text or "!" in text or "?" in text else text
+    )
 
 
 def has_end(text: str) -> bool:

@@ -19,7 +19,7 @@ from kathrine_norwegian.acronyms import acronyms, shouting
 from kathrine_norwegian.cardinals import cardinals
 from kathrine_norwegian.clean import dashes, refuse_addresses, signs, underscores
 from kathrine_norwegian.dates import dates
-from kathrine_norwegian.ending import check_digits, check_signs, full_stop, punctuation, sentence_case
+from kathrine_norwegian.ending import check_digits, check_signs, full_stop, punctuation, sentence_case, sentence_starts
 from kathrine_norwegian.money import money
 from kathrine_norwegian.names import names, symbols
 from kathrine_norwegian.ordinals import ordinals
@@ -78,6 +78,7 @@ LAST: tuple[StyledRule, ...] = (
     ("older_spelling", older_spelling),
     ("modernise", modernised),
     ("punctuation", punctuation),
+    ("sentence_starts", sentence_starts),
     ("empty", _any(refuse_empty)),
     ("digits", check_digits),
     ("alphabet", check_signs),

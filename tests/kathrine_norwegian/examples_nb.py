@@ -124,6 +124,8 @@ EXAMPLES = {
         ( nemlig ) => (nemlig)
         Ja,, nei => Ja, nei
         Hva?! => Hva?!
+        Han kom. 17. mai dro han. 3 ble. => Han kom. Syttende mai dro han. Tre ble.
+        Vent ... 2 til! => Vent ... to til!
         Ja –, nei => Ja, nei
         to   ord => to ord
     """,
