@@ -148,7 +148,7 @@ _BEFORE_NUMBER = """
 art = artikkel
 f = født = fødd
 fom = fra og med = frå og med
-d = død
+d = den
 hft = hefte
 kap = kapittel
 kr = kr
@@ -156,7 +156,6 @@ r = rad
 s = side
 sp = spalte
 sek = sekund
-t = tom
 tom = til og med
 vol = volum
 """

@@ -34,6 +34,7 @@ COUNT = re.compile(rf"{BEFORE}({AMOUNT}) ?({'|'.join(COUNTED)})\b\.?")
 UNCOUNTED = re.compile(r"(\bper )?\b(mill|mrd|mnd|stk)\.")
 INITIALS = re.compile(r"(?<![\w.])((?:[A-ZÆØÅ]\.){2,})(?![a-zæøå])")
 SLASHED = re.compile(rf"(?<![\w/])([muv])/(?={_LETTER}{{2}})|(?<![\w/])t/r(?![\w/])", re.IGNORECASE)
+YEAR_NEXT = re.compile(r" ?\d{4}(?!\d)")
 NUMBER_NEXT = re.compile(r" ?(?:\d|[½¼¾]|[IVXLC]+\b)")
 CAPITAL_NEXT = re.compile(r"[\"')]* +[\"'(–]*[^\W\d_a-zæøåäöüéèêòó]")
 AFTER_END = re.compile(r"[\"')\s]*$")
@@ -79,6 +80,8 @@ def abbreviations(text: str, style: Style) -> str:
         form = ANYWHERE.get(key) or (BEFORE_NUMBER.get(key) if number else None)
         if form is None:
             return found[0]
+        if key == "d" and YEAR_NEXT.match(text, found.end()):
+            form = ("død", "død")  # d. 1906; but d. 17. mai
         stop = stop_after(text, found.end(), key in FINAL) if found[0].endswith(".") else ""
         if key in REAL_WORDS and (AFTER_END.match(text, found.end()) or CAPITAL_NEXT.match(text, found.end())):
             return found[0]

@@ -15,7 +15,7 @@ TINE Tine|ELKEM Elkem|YARA Yara|DAGBLADET Dagbladet|AFTENPOSTEN Aftenposten|LEGO
 MENSA Mensa|ANSA Ansa|NEMO Nemo|PISA Pisa|COP Cop|UNIX Unix|ASCII Ascii|BIOS Bios|CAPTCHA Captcha
 WADA Wada|KOLS kols|FOMO fomo|YOLO yolo|ROV rov
 """
-SPELLED = frozenset(listed("FrP KrF PhD UiO UiB UiT UiA UiS DnB StL LHBTIQ LHBTQI"))
+SPELLED = frozenset(listed("FrP Frp KrF Krf Ap Sp PhD UiO UiB UiT UiA UiS DnB StL LHBTIQ LHBTQI"))
 """Spelled although they have small letters, or are long."""
 _CAPITALS = """
 ikke aldri du jeg han hun det den er på og må skal ja nei alt alle ingen nå så her der hva hvem hvor hvorfor vi dere de

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from kathrine_norwegian.nouns import gender_after
+from kathrine_norwegian.nouns import gender_after, plural_follows
 from kathrine_norwegian.numbers import FRACTION, read_value
 from kathrine_norwegian.phones import outside_phones
 from kathrine_norwegian.style import Style
 from kathrine_norwegian.words import cardinal
 
 SPORT = re.compile(
-    r"\b(?:vant|vann|slo|tapte|tapt|leder|ledet|ledelse|leia|leiar|seier|siger|uavgjort|kampen|kamp|scoret|scora|"
-    r"måla?|resultat\w*|pausen?|sluttresultat\w*|tap|poeng|sett|omgang)\b|-(?:seier|siger|tap|ledelse|leiing)",
+    r"\b(?:vant|vann|slo|tapte|tapt|ledet|leia|seieren?|sigeren?|uavgjort|kampen endte|kampen enda|scoret|scora|"
+    r"sluttresultat\w*)\b|-(?:seier|siger|tap|ledelse|leiing)",
     re.IGNORECASE,
 )
 SCORE = re.compile(r"(?=\d)(?<![\w.,/:–-])(\d{1,3})[–-](\d{1,3})(?![\d]|[.,/:]\d|[–-]\d)")
@@ -27,7 +27,8 @@ SLASHES = re.compile(r"(?<=\d)/(?=\d)")
 def ranges(text: str, style: Style) -> str:
     """`12–15` is `12 til 15`, a score `3–0` is `tre null`, `1914–18` are years, `1:2` is `1 til 2`.
 
-    A pair that does not rise is a score (nothing ranges from 3 to 0), and so is any pair in a text about a match.
+    A pair that does not rise is a score (nothing ranges from 3 to 0), and so is a pair in a text about a
+    match, unless something is counted.
     """
     return outside_phones(text, lambda part: _ranges(part, style))
 
@@ -52,7 +53,8 @@ def _years(found: re.Match[str]) -> str:
 
 def _score(found: re.Match[str], sport: bool, style: Style) -> str:
     first, second = int(found[1]), int(found[2])
-    if first >= second or (sport and len(found[2]) < 3):
+    match = sport and len(found[2]) < 3 and not plural_follows(found.string, found.end())
+    if first >= second or match:
         return f"{cardinal(first, style)} {cardinal(second, style)}"
     return found[0]
 

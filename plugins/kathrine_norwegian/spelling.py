@@ -28,7 +28,11 @@ def older_spelling(text: str, style: Style) -> str:
 
     def modern(found: re.Match[str]) -> str:
         word = found[0]
-        if word.lower() in KEPT_AA or COMPOUND.match(word) or (word[0].isupper() and not _begins(text, found.start())):
+        if (
+            word.lower().startswith(KEPT_AA)
+            or COMPOUND.match(word)
+            or (word[0].isupper() and not _begins(text, found.start()))
+        ):
             return word
         return AA.sub(lambda pair: "Å" if pair[0][0] == "A" else "å", word)
 

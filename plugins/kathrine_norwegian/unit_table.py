@@ -84,7 +84,6 @@ mbar|millibar
 hPa|hektopascal
 Pa|pascal
 kPa|kilopascal
-N|newton
 """
 _PER = {
     "t": ("i timen", "i timen"),

@@ -49,6 +49,8 @@ EXAMPLES = {
         (jf. bl.a. kap. 4) => (jamfør blant annet kapittel fire)
         600 moh. => seks hundre meter over havet
         s. 5 => side fem
+        f. 1828, d. 1906 => født attentjueåtte, død nittenhundreogseks
+        d. 17. mai 1814 => den syttende mai attenfjorten
         tlf.nr. mangler => telefonnummer mangler
         pr. mnd. og pr. stk. => per måned og per stykk
         bl.a her, f.eks der => blant annet her, for eksempel der
@@ -86,6 +88,7 @@ EXAMPLES = {
         OK! => okei!
         NATO-landene => Nato-landene
         STATSMINISTEREN sa det => Statsministeren sa det
+        Frp, Ap og Sp => F R P, A P og S P
         KrF og SV => K R F og S V
         I og Å => I og Å
     """,
@@ -116,6 +119,7 @@ EXAMPLES = {
         ekstraarbeid og firmaavtale => ekstraarbeid og firmaavtale
         afrikaans og Kanaan => afrikaans og Kanaan
         Jaaa! => Jaaa!
+        kanaaneisk og aabne laase => kanaaneisk og åbne låse
         efter sprog => efter sprog
         saaledes maatte han => således måtte han
     """,
