@@ -19,6 +19,7 @@ COMMANDS = {
     "listen": "Write a blind listening page of two or three systems, or score its results.",
     "check": "Find every mistake in a recipe and print its plan; needs no weights.",
     "inspect": "Look into a model: parts, parameters, what a recipe trains, self-test.",
+    "text": "Print how a language speaks a written text, and by which rules.",
     "plugins": "List what is installed; `plugins show NAME` prints options.",
     "schema": "Write the JSON schema of recipes, for editors.",
 }

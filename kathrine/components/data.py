@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kathrine.components.base import Component, Progress
@@ -59,23 +59,46 @@ class Source(Component):
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One rule that changed a text."""
+
+    rule: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpokenText:
-    """Normalised text, or the reason why there is none. rules: names of the rules that changed something."""
+    """Normalised text, or the reason why there is none.
+
+    rules: names of the rules that changed something. steps: what each did, in order, where the language tells;
+    `kathrine text --explain` prints them.
+    """
 
     text: str
     rules: tuple[str, ...] = ()
     rejected: str = ""
+    steps: tuple[Step, ...] = field(default=(), compare=False)
 
 
 class Language(Component):
-    """A language: `[language.NAME]`, at most one in a recipe."""
+    """A language: `[language.NAME]`, at most one in a recipe; without one the recipe uses `generic`.
+
+    The same object serves training, synthesis and evaluation. A language that needs little starts from
+    `kathrine.GenericLanguage` and writes only what differs.
+    """
 
     kind = "language"
 
     @abstractmethod
     def normalise(self, text: str, variant: str = "text") -> SpokenText:
-        """Written text to the words that are spoken. The same input gives the same output; applying it twice
-        changes nothing more."""
+        """Written text to the words that are spoken.
+
+        Given: variant, the name of the written form (a source may bring several: numbers as words, digits).
+        Returns: text, or the reason of a rejection: a sign without a rule is rejected, never left out. The same
+        input gives the same output; applying it twice changes nothing more. A rule named `full_stop` says that
+        the last character was added.
+        """
 
     @abstractmethod
     def rules_version(self) -> str:

@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kathrine.corpus.text import rules_key
+
 if TYPE_CHECKING:
     from kathrine.recipe.recipe import Recipe
 
@@ -75,6 +77,4 @@ def recipe_key(recipe: Recipe) -> str:
         for entry in recipe.data
     ]
     model = [recipe.model.name, recipe.model.options.model_dump(mode="json")]
-    language = recipe.language
-    spoken = None if language is None else [language.name, language.rules_version()]
-    return digest("recipe", data, prepare, model, spoken, recipe.run.seed)[:24]
+    return digest("recipe", data, prepare, model, rules_key(recipe.language), recipe.run.seed)[:24]

@@ -18,7 +18,7 @@ from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, tags_ga
 from kathrine.corpus.rows import Row
 from kathrine.corpus.select import ORDER, budgets, choose
 from kathrine.corpus.stores import Stores
-from kathrine.corpus.text import letters, rules_key, spoken_text, without_added_stop
+from kathrine.corpus.text import clean, letters, rules_key, spoken_text, without_added_stop
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +78,8 @@ class Texts:
                     continue
                 key = keys.text_key(written, variant, rules, self.tokenizer, row.cut)
                 spoken, refused = made[key]["spoken"], made[key]["rejected"]
-                reason = tags_gate(written, table) or ("text refused" if refused else text_gate(spoken, table))
+                refusal = "text refused" if refused and letters(clean(written)) else ""  # else there is no text
+                reason = tags_gate(written, table) or refusal or text_gate(spoken, table)
                 if not reason:
                     row.texts[variant] = key
                     row.tokens[variant] = len(made[key]["ids"])
@@ -95,7 +96,7 @@ class Texts:
 
     def _make(self, key: str, written: str, variant: str, cut: bool) -> None:
         answer = spoken_text(written, variant, self.language)
-        spoken = without_added_stop(written, answer.text) if cut else answer.text
+        spoken = without_added_stop(written, answer.text, answer.rules) if cut else answer.text
         ids: tuple[int, ...] = ()
         if not answer.rejected and spoken:
             self._tokenise = self._tokenise or self.open_text()

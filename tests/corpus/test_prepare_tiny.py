@@ -22,6 +22,8 @@ RECIPE = """
 [model.qwen3_tts]
 checkpoint = "kathrine:tiny"
 [language.norwegian]
+sentence_case = true
+full_stop = true
 [[data]]
 source = "manifest"
 path = "clips.jsonl"

@@ -124,7 +124,10 @@ def test_a_plugin_imports_the_kernel_and_never_a_sibling():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("command", [["--help"], ["plugins"], ["check"], ["schema"], ["plugins", "show", "lora"]])
+@pytest.mark.parametrize(
+    "command",
+    [["--help"], ["plugins"], ["check"], ["schema"], ["plugins", "show", "lora"], ["text", "norwegian", "kl. 9"]],
+)
 def test_commands_leave_heavy_modules_alone(command, tmp_path):
     arguments = [*command, str(ROOT / "recipes" / "baseline.toml")] if command == ["check"] else command
     program = (
