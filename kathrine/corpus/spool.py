@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from kathrine.corpus.manifest import from_row, to_row
 from kathrine.types import Utterance
@@ -31,5 +32,10 @@ class Spool:
 
     def read(self, place: int) -> Utterance:
         """The utterance that lies there."""
+        return from_row(self.read_row(place), Path())
+
+    def read_row(self, place: int) -> dict[str, Any]:
+        """The same, as a row of a manifest."""
         self._file.seek(place)
-        return from_row(json.loads(self._file.readline()), Path())
+        row: dict[str, Any] = json.loads(self._file.readline())
+        return row
