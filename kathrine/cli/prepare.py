@@ -79,7 +79,7 @@ def command(
             if repo is not None:
                 from kathrine.corpus.push import push
 
-                push(corpus, repo, public, workspace, progress)
+                push(corpus, repo, public, progress)
     if part is not None:
         folder = shard_folder(workspace, part)
         click.echo(json.dumps({"folder": str(folder), **marker}, indent=2) if as_json else f"shard {part}: {folder}")
