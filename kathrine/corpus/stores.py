@@ -6,6 +6,7 @@ and gates need not listen again) and files the content hashes of files that did 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,9 +115,7 @@ class Store:
             if not new:
                 continue
             rows = table.take(new)
-            write_atomically(
-                self._path(self._next), lambda path, rows=rows: pq.write_table(rows, path, compression="zstd")
-            )  # type: ignore[misc]
+            write_atomically(self._path(self._next), functools.partial(pq.write_table, rows, compression="zstd"))
             self._where.add([keys[place] for place in new], self._next)
             self._next += 1
             taken += len(new)
