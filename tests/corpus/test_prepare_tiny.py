@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from corpus_fakes import speech
 
 from kathrine.cli.prepare import command
 from kathrine.corpus.prepared import PreparedCorpus
+from kathrine.errors import KathrineError
 
 RECIPE = """
 [model.qwen3_tts]
@@ -107,3 +110,39 @@ def test_a_corpus_that_is_up_to_date_needs_no_torch(tmp_path: Path, monkeypatch:
     probe = [sys.executable, "-c", PROBE, str(recipe)]
     done = subprocess.run(probe, capture_output=True, text=True, check=True, env=dict(os.environ))
     assert done.stdout.split() == []
+
+
+def invoke(workspace: Path, *arguments: str) -> dict[str, Any]:
+    """`kathrine prepare ... --json` in a workspace; what it printed."""
+    environment = {"KATHRINE_WORKSPACE": str(workspace)}
+    done = CliRunner().invoke(command, [*arguments, "--json"], catch_exceptions=False, env=environment)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_two_shards_make_the_corpus_of_one_machine(tmp_path: Path) -> None:
+    recipe = str(write_corpus(tmp_path))
+    whole = invoke(tmp_path / "whole", recipe)
+    shards = [invoke(tmp_path / f"m{n}", recipe, "--shard", f"{n}/2") for n in (1, 2)]
+    assert [shard["part"] for shard in shards] == ["1/2", "2/2"]
+    joined = invoke(tmp_path / "merged", recipe, "--merge", *(shard["folder"] for shard in shards))
+    assert joined["fingerprint"] == whole["fingerprint"]
+    for name in ("train-00000-of-00001.parquet", "index.parquet", "facts.json"):
+        assert (Path(joined["folder"]) / name).read_bytes() == (Path(whole["folder"]) / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["here"], "here: folders are for --merge"),
+        (["--shard", "1/2", "--merge"], "--shard makes one part"),
+        (["--allow-missing"], "--allow-missing says what --merge may do"),
+        (["--shard", "1/2", "--push", "a/b"], "a shard is no corpus"),
+        (["--public"], "--public says how --push uploads"),
+        (["--shard", "3/2"], "--shard 3/2: that is no part of a whole"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(arguments: list[str], sentence: str) -> None:
+    with pytest.raises(KathrineError, match=re.escape(sentence)):
+        CliRunner().invoke(command, ["recipe.toml", *arguments], catch_exceptions=False)

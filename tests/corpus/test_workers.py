@@ -53,6 +53,7 @@ def test_results_come_in_order_and_a_few_jobs_start_no_process() -> None:
 def test_one_worker_is_a_process_from_the_first_job_on() -> None:
     with Workers(1) as one:
         assert os.getpid() not in set(one.map(worker_jobs.process, [(1,), (2,)]))
+        assert list(one.map(worker_jobs.heavy_modules, [(1,)])) == [[]]
 
 
 def test_a_job_that_crashes_is_tried_once_more_and_costs_only_itself(tmp_path: Path) -> None:
