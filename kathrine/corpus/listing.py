@@ -47,6 +47,8 @@ class Listing:
     @classmethod
     def find(cls, recipe: Recipe, workspace: Workspace) -> Listing | None:
         """The listing of a recipe whose shards were merged in this workspace, or None."""
+        if not (workspace.root / "corpus" / "merged").is_dir():
+            return None
         listing = cls.place(recipe, workspace)
         return listing if listing.path.is_file() else None
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kathrine.corpus import sourcing
 from kathrine.corpus.audio import Conditioning
 from kathrine.corpus.encode import encode
 from kathrine.corpus.files import locked, write_json
@@ -86,7 +87,7 @@ def prepare_shard(recipe: Recipe, workspace: Workspace, progress: Progress, part
         # Shards may run side by side in one workspace; sources fetch one after another.
         with locked(workspace.corpus / "lock", progress.say):
             for entry in recipe.data:
-                entry.source.prepare(source_context(entry, bench))
+                sourcing.fetch(entry, source_context(entry, bench))
         lines: list[Callable[[], Iterator[dict[str, Any]]]] = []
         entries: dict[str, Any] = {}
         seconds = 0.0
@@ -127,7 +128,7 @@ def _listed(
             places.append(raw.add(utterance))
             yield utterance
 
-    given = noted(entry.source.utterances(source_context(entry, bench)))
+    given = noted(sourcing.listed(entry, source_context(entry, bench)))
     rows, _ = list_rows(entry.name, entry.table, given, bench.facts, bench.fingerprints, bench.stores, bench.spool)
     variants = wanted_variants(entry, rows)
     wanted = wanted_rows(rows, entry, bench)
