@@ -20,6 +20,10 @@ from corpus_fakes import speech
 from kathrine.cli.prepare import command
 from kathrine.corpus.prepared import PreparedCorpus
 from kathrine.errors import KathrineError
+from kathrine.recipe import load_recipe
+from kathrine.recipe.plan import checked_stages
+from kathrine.train.setup import sizes_of
+from kathrine_qwen3_tts.family import Qwen3TtsFamily
 
 RECIPE = """
 [model.qwen3_tts]
@@ -146,3 +150,29 @@ def test_two_shards_make_the_corpus_of_one_machine(tmp_path: Path) -> None:
 def test_options_that_contradict_each_other_are_refused(arguments: list[str], sentence: str) -> None:
     with pytest.raises(KathrineError, match=re.escape(sentence)):
         CliRunner().invoke(command, ["recipe.toml", *arguments], catch_exceptions=False)
+
+
+def test_a_prepared_corpus_is_a_source_for_another_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write_corpus(tmp_path)
+    first = corpus_of(recipe, tmp_path / "a", monkeypatch)
+    other = tmp_path / "other.toml"
+    data = f'source = "prepared"\nroot = "{first.folder}"\n'
+    other.write_text(RECIPE.replace(RECIPE[RECIPE.index("source =") : RECIPE.index("[prepare]")], data))
+
+    def refuse(*args: object, **more: object) -> None:
+        raise AssertionError("an encoder was opened")
+
+    monkeypatch.setattr(Qwen3TtsFamily, "open_codec", refuse)
+    monkeypatch.setattr(Qwen3TtsFamily, "open_speaker_encoder", refuse)
+    told = invoke(tmp_path / "b", str(other))
+    second = PreparedCorpus.open(told["folder"])
+    assert len(second.rows) == len(first.rows) == 6 and told["entries"]["prepared"]["licence"] == ["CC0-1.0"]
+    for row, same in zip(second.rows, first.rows, strict=True):
+        one, two = second.example(row.key), first.example(same.key)
+        np.testing.assert_array_equal(one.codes_FQ, two.codes_FQ)
+        np.testing.assert_array_equal(one.speaker_embedding_H, two.speaker_embedding_H)
+        assert (one.spoken, one.text_ids, row.seconds) == (two.spoken, two.text_ids, same.seconds)
+    # Training on it can be planned.
+    loaded = load_recipe(str(other))
+    (stage,) = checked_stages(loaded, sizes_of(loaded, second))
+    assert stage.shares == {"prepared": 1.0}
