@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -45,9 +46,7 @@ def licences_of(facts: dict[str, Any]) -> list[str]:
 def front_matter(facts: dict[str, Any], files: Collection[str]) -> str:
     """The YAML at the top: what the Hub lists and what `datasets.load_dataset` opens. files: which splits have any."""
     entries = facts["entries"]
-    languages = sorted(
-        {LANGUAGES[name] for entry in entries.values() for name in entry["languages"] if name in LANGUAGES}
-    )
+    languages = sorted({code for entry in entries.values() for name in entry["languages"] if (code := iso_code(name))})
     count = sum(entry["kept"] for entry in entries.values())
     lines = ["---", f"pretty_name: {quoted('Prepared speech: ' + ', '.join(entries))}"]
     lines += ["license:", *(f"- {name}" for name in licences_of(facts))]
@@ -62,6 +61,13 @@ def front_matter(facts: dict[str, Any], files: Collection[str]) -> str:
     if "reference" in files:
         lines += ["- config_name: reference", "  data_files:", "  - split: reference", "    path: reference-*.parquet"]
     return "\n".join([*lines, "---"])
+
+
+def iso_code(language: str) -> str:
+    """ISO 639 code of a language, by the name of its tag or its own code; empty where it is neither."""
+    if language in LANGUAGES:
+        return LANGUAGES[language]
+    return language if re.fullmatch(r"[a-z]{2,3}", language) else ""
 
 
 def quoted(text: str) -> str:

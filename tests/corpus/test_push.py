@@ -19,6 +19,7 @@ from prepared_users import same, source_corpus
 from servers.hub import run_client
 from servers.hub_writes import Account, WritableHub
 
+from kathrine.corpus.card import iso_code
 from kathrine.corpus.prepared import PreparedCorpus
 
 NAME = "kari/tale"
@@ -195,6 +196,7 @@ def test_the_card_of_a_corpus_says_what_it_is(corpus: PreparedCorpus) -> None:
     assert (
         told["license"] == ["cc0-1.0"] and told["language"] == ["no"] and told["pretty_name"] == "Prepared speech: a, b"
     )
+    assert [iso_code(name) for name in ("norwegian", "nn", "en", "tag of my own")] == ["no", "nn", "en", ""]
     (default, reference) = told["configs"]
     assert [each["split"] for each in default["data_files"]] == ["train", "validation"]
     assert reference["data_files"] == [{"split": "reference", "path": "reference-*.parquet"}]
