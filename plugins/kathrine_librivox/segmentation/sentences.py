@@ -9,13 +9,10 @@ from kathrine_librivox.segmentation.types import Sentence
 ABBREVIATIONS = frozenset(
     # those that stand before a name, a number or another word with a capital letter; `osv.` and the like, which often
     # end a sentence, are not here: they do not end one before a small letter
-    "adm adv alm art avd bd bl.a ca cand dir d.e d.v.s dvs dr e.kr eks ekskl f f.eks f.kr fig fr frk fhv gen gl gt hr "
-    "ing inkl instr int jf jfr jr kap kand kapt kgl kl kom kr kst kvm løytn lt mag maj m.a maks mill min mons mr mrd "
-    "mrs nr obl oberstl pst p.g.a pga pr pros prof red ref res rev sekr sgt sogn sr st stud s.k såk t.d t.o.m tlf tom "
-    "vedk vol jan febr feb apr aug sept sep okt nov des".split()
+    ["adm", "adv", "alm", "art", "avd", "bd", "bl.a", "ca", "cand", "dir", "d.e", "d.v.s", "dvs", "dr", "e.kr", "eks", "ekskl", "f", "f.eks", "f.kr", "fig", "fr", "frk", "fhv", "gen", "gl", "gt", "hr", "ing", "inkl", "instr", "int", "jf", "jfr", "jr", "kap", "kand", "kapt", "kgl", "kl", "kom", "kr", "kst", "kvm", "løytn", "lt", "mag", "maj", "m.a", "maks", "mill", "min", "mons", "mr", "mrd", "mrs", "nr", "obl", "oberstl", "pst", "p.g.a", "pga", "pr", "pros", "prof", "red", "ref", "res", "rev", "sekr", "sgt", "sogn", "sr", "st", "stud", "s.k", "såk", "t.d", "t.o.m", "tlf", "tom", "vedk", "vol", "jan", "febr", "feb", "apr", "aug", "sept", "sep", "okt", "nov", "des"]
 )
 MONTHS = frozenset(
-    "januar februar mars april mai juni juli august september oktober november desember marts maj".split()
+    ["januar", "februar", "mars", "april", "mai", "juni", "juli", "august", "september", "oktober", "november", "desember", "marts", "maj"]
 )
 CLOSING = "\"'»”’)]›*_"
 OPENING = "\"'«“„(["
