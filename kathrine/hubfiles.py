@@ -5,12 +5,14 @@ Used by sources only, through `kathrine.datafiles.open_files`. The client is imp
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from kathrine.datafiles import DataFiles, safe_name, write_atomically
 from kathrine.errors import KathrineError
@@ -39,6 +41,7 @@ class HubFiles(DataFiles):
         self.say = say
         self.commit: str = listing["commit"]
         self.sizes: dict[str, int] = listing["files"]
+        self.hashes: dict[str, str] = listing.get("hashes", {})
 
     def _listing(self, say: Callable) -> dict[str, Any]:
         """Commit and files, asked of the Hub once and kept."""
@@ -56,9 +59,11 @@ class HubFiles(DataFiles):
         with hub_errors(self.label):
             api = HfApi()
             commit = api.repo_info(self.repo, revision=self.revision, repo_type="dataset").sha or self.revision
-            entries = api.list_repo_tree(self.repo, recursive=True, revision=commit, repo_type="dataset")
-            files = {entry.path: entry.size for entry in entries if hasattr(entry, "size")}
-        listing = {"repo": self.repo, "revision": self.revision, "commit": commit, "files": files}
+            tree = list(api.list_repo_tree(self.repo, recursive=True, revision=commit, repo_type="dataset"))
+        files = {entry.path: entry.size for entry in tree if hasattr(entry, "size")}
+        # The Hub tells the SHA-256 of what it keeps in LFS, which is every large file.
+        hashes = {entry.path: entry.lfs.sha256 for entry in tree if getattr(entry, "lfs", None)}
+        listing = {"repo": self.repo, "revision": self.revision, "commit": commit, "files": files, "hashes": hashes}
         write_atomically(path, json.dumps(listing, indent=0, sort_keys=True).encode())
         return listing
 
@@ -74,9 +79,42 @@ class HubFiles(DataFiles):
     def fetch_again(self, name: str) -> Path | None:
         return None if self.offline else self._download(name, None, force=True)
 
-    def _download(self, name: str, advance: Callable[[float], Any] | None, force: bool) -> Path:
+    def open(self, name: str) -> BinaryIO:
+        """Parts of a file by HTTP ranges; where that can not be, the whole file is fetched first."""
+        if self._cached(name) or self.offline:
+            return self.fetch(name).open("rb")
+        self._refuse_unknown(name)
+        with hub_errors(f"{self.label}: {name}"):
+            if not self._gives_ranges(name):
+                self.say(f"{name}: the server gives no parts of files: fetching all of it")
+                return self.fetch(name).open("rb")
+            return cast(BinaryIO, RangeFile(self, name))
+
+    def _cached(self, name: str) -> bool:
+        """Whether the whole file lies in the client's cache."""
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(self.repo, name, cache_dir=self.cache, revision=self.commit, repo_type="dataset")
+        return isinstance(found, str)
+
+    def _gives_ranges(self, name: str) -> bool:
+        """Whether the server answers a range with that range, and not with the whole file."""
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.utils import build_hf_headers, get_session
+
+        url = hf_hub_url(self.repo, name, repo_type="dataset", revision=self.commit)
+        headers = {**build_hf_headers(), "Range": "bytes=0-0"}
+        with get_session().stream("GET", url, headers=headers, follow_redirects=True) as answer:
+            # Errors are left to the reader, who knows how to ask again.
+            return answer.status_code != 200
+
+    def _refuse_unknown(self, name: str) -> None:
         if name not in self.sizes:
             raise KathrineError(f"{self.label} has no file {name}", "set another revision, or another root")
+
+    def _download(self, name: str, advance: Callable[[float], Any] | None, force: bool) -> Path:
+        """Download a file where it is not in the client's cache, and compare it with the Hub's checksum."""
+        self._refuse_unknown(name)
         from huggingface_hub import hf_hub_download
 
         def download() -> str:
@@ -91,11 +129,66 @@ class HubFiles(DataFiles):
                 tqdm_class=bar_for(advance),
             )
 
+        had = not force and self._cached(name)
         with hub_errors(f"{self.label}: {name}"):
-            return Path(patiently(download, lambda wait: self.say(f"{name}: the Hub is busy, again in {wait} s")))
+            path = Path(patiently(download, lambda wait: self.say(f"{name}: the Hub is busy, again in {wait} s")))
+        if had or self._intact(name, path):
+            return path
+        path.resolve().unlink()  # or the next run would take it for whole
+        path.unlink(missing_ok=True)
+        if force:
+            raise KathrineError(
+                f"{self.label}: {name} is damaged: its SHA-256 is not the one that the Hub lists",
+                "try again later; everything that was fetched before is kept",
+            )
+        self.say(f"{name}: came damaged (its SHA-256 is not the one that the Hub lists), fetching it again")
+        return self._download(name, None, force=True)
+
+    def _intact(self, name: str, path: Path) -> bool:
+        """Whether a file is what the Hub lists, as far as it tells."""
+        if name not in self.hashes:
+            return True
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == self.hashes[name]
 
     def stamp(self, name: str) -> str:
         return self.commit
+
+
+class RangeFile(io.RawIOBase):
+    """A file of the Hub, read in parts: each read is one request, asked again by the client where it breaks off."""
+
+    def __init__(self, files: HubFiles, name: str) -> None:
+        from huggingface_hub import HfFileSystem
+
+        super().__init__()
+        self.what = f"{files.label}: {name}"
+        self.size = files.sizes[name]
+        path = f"datasets/{files.repo}@{files.commit}/{name}"
+        self.file = HfFileSystem().open(path, "rb", cache_type="none", size=self.size)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), self.size - self.file.tell())
+        if wanted <= 0:
+            return 0
+        with hub_errors(self.what):
+            content = self.file.read(wanted)
+            if len(content) != wanted:
+                raise OSError(f"{len(content)} bytes came instead of {wanted}")
+        buffer[:wanted] = content
+        return wanted
 
 
 def patiently(ask: Callable[[], str], say: Callable[[int], Any], waits: tuple[int, ...] = (1, 4, 15)) -> str:

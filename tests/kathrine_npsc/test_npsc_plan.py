@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kathrine_npsc.archive import ends_in_sound
-from kathrine_npsc.metadata import Sentence, mark_contiguous
-from kathrine_npsc.plan import FILTER_LOSS, Wishes, make_plan
+from kathrine_npsc.metadata import Sentence
+from kathrine_npsc.plan import make_plan
+from kathrine_npsc.sound import ends_in_sound
+from kathrine_npsc.wishes import MARGIN, Wishes
 
 
 def day(folder: str, name: str, count: int = 60, speaker: int | None = None, seconds: float = 10.0, text: str = ""):
@@ -50,7 +51,7 @@ def test_no_limit_takes_every_train_day():
 def test_days_are_added_until_the_planned_hours_are_reached(hours):
     plan = make_plan(DAYS, Wishes(seed=1, seconds=hours * 3600))
     days = [name for folder, name in plan.days if folder == "train"]
-    assert (len(days) - 1) * 600 < hours * 3600 * FILTER_LOSS <= len(days) * 600
+    assert (len(days) - 1) * 600 < hours * 3600 * MARGIN <= len(days) * 600
     assert plan.seconds["eval"] <= hours * 3600 / 4 + 10
 
 
@@ -96,17 +97,6 @@ def test_the_reasons_are_counted():
     )
     assert plan.left_out == {"said more than 3 times": 57}
     assert make_plan(DAYS, Wishes(seed=1, languages=("nn",))).left_out["another language"] == 720
-
-
-def test_contiguous_means_that_the_next_sentence_of_the_meeting_begins_there():
-    (rows,) = day("train", "20170101", count=3).values()
-    assert [row.contiguous for row in mark_contiguous(rows)] == [True, True, False]
-    from dataclasses import replace
-
-    rows[1] = replace(rows[1], end=rows[1].end - 400)
-    assert [row.contiguous for row in mark_contiguous(rows)] == [True, False, False]
-    rows[1] = replace(rows[1], end=rows[1].end + 400, stem="20170101-180000_10000_20000")
-    assert [row.contiguous for row in mark_contiguous(rows)] == [False, False, False]
 
 
 @pytest.mark.parametrize("noise", [1e-4, 3e-3])
