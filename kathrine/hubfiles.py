@@ -62,7 +62,8 @@ class HubFiles(DataFiles):
             tree = list(api.list_repo_tree(self.repo, recursive=True, revision=commit, repo_type="dataset"))
         files = {entry.path: entry.size for entry in tree if hasattr(entry, "size")}
         # The Hub tells the SHA-256 of what it keeps in LFS, which is every large file.
-        hashes = {entry.path: entry.lfs.sha256 for entry in tree if getattr(entry, "lfs", None)}
+        large = {entry.path: getattr(entry, "lfs", None) for entry in tree}
+        hashes = {path: lfs.sha256 for path, lfs in large.items() if lfs is not None}
         listing = {"repo": self.repo, "revision": self.revision, "commit": commit, "files": files, "hashes": hashes}
         write_atomically(path, json.dumps(listing, indent=0, sort_keys=True).encode())
         return listing

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,8 +92,7 @@ def joins(chain: Sequence[Link], link: Link, joining: Joining) -> bool:
 
 def gaps(chain: Sequence[Link]) -> list[int]:
     """Milliseconds between the clips of a chain, none below 0."""
-    pairs = zip(chain, chain[1:], strict=False)
-    return [max(0, after.sentence.start - before.sentence.end) for before, after in pairs]
+    return [max(0, after.sentence.start - before.sentence.end) for before, after in pairwise(chain)]
 
 
 def joined_file(folder: Path, chain: Sequence[Link]) -> Path:

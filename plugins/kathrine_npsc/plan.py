@@ -85,7 +85,8 @@ def choose(
         plan.notes.append(told)
     if folder == "train" or budget is None:
         return chosen
-    refuse_too_little(usable.seconds(), wishes, budget, plan)
+    if folder == "eval":
+        refuse_too_little(usable.seconds(), wishes, budget, plan)
     return spread(chosen, budget)
 
 

@@ -13,6 +13,8 @@ from kathrine.datafiles import bundled_sample
 
 REPO = "NbAiLab/NPSC"
 NPSC = "kathrine_npsc.source:NpscSource"
+SETTINGS = {"validation_speakers": "any", "merge_seconds": 0.0}
+"""The sample's few speakers are in every split; joined clips have their own tests."""
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def ask(hub: Hub, tmp_path: Path, wishes: dict | None = None, environment: dict 
     return source_client.ask_hub(
         hub.environment(tmp_path / "home", **(environment or {})),
         NPSC,
-        {"validation_speakers": "any", **options},
+        {**SETTINGS, **options},
         tmp_path / "workspace",
         wishes or {},
     )
@@ -66,9 +68,7 @@ def test_nothing_that_decodes_audio_for_datasets_is_imported(hub, tmp_path):
 
 
 def test_hub_and_folder_give_the_same_utterances(hub, tmp_path):
-    local = source_client.run_source(
-        NPSC, {"root": str(hub.folder), "validation_speakers": "any"}, tmp_path / "elsewhere"
-    )
+    local = source_client.run_source(NPSC, {"root": str(hub.folder), **SETTINGS}, tmp_path / "elsewhere")
     remote = ask(hub, tmp_path)
 
     def plain(told: dict) -> list[dict]:
