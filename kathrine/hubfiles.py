@@ -39,6 +39,7 @@ class HubFiles(DataFiles):
         self.offline = offline or client_is_offline()
         listing = self._listing(say)
         self.say = say
+        self.gives_ranges: bool | None = None
         self.commit: str = listing["commit"]
         self.sizes: dict[str, int] = listing["files"]
         self.hashes: dict[str, str] = listing.get("hashes", {})
@@ -86,7 +87,9 @@ class HubFiles(DataFiles):
             return self.fetch(name).open("rb")
         self._refuse_unknown(name)
         with hub_errors(f"{self.label}: {name}"):
-            if not self._gives_ranges(name):
+            if self.gives_ranges is None:
+                self.gives_ranges = self._ask_for_range(name)
+            if not self.gives_ranges:
                 self.say(f"{name}: the server gives no parts of files: fetching all of it")
                 return self.fetch(name).open("rb")
             return cast(BinaryIO, RangeFile(self, name))
@@ -98,7 +101,7 @@ class HubFiles(DataFiles):
         found = try_to_load_from_cache(self.repo, name, cache_dir=self.cache, revision=self.commit, repo_type="dataset")
         return isinstance(found, str)
 
-    def _gives_ranges(self, name: str) -> bool:
+    def _ask_for_range(self, name: str) -> bool:
         """Whether the server answers a range with that range, and not with the whole file."""
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import build_hf_headers, get_session
@@ -113,8 +116,9 @@ class HubFiles(DataFiles):
         if name not in self.sizes:
             raise KathrineError(f"{self.label} has no file {name}", "set another revision, or another root")
 
-    def _download(self, name: str, advance: Callable[[float], Any] | None, force: bool) -> Path:
-        """Download a file where it is not in the client's cache, and compare it with the Hub's checksum."""
+    def _download(self, name: str, advance: Callable[[float], Any] | None, force: bool, last: bool = False) -> Path:
+        """Download a file where it is not in the client's cache, and compare it with the Hub's checksum; what comes
+        damaged is fetched once more."""
         self._refuse_unknown(name)
         from huggingface_hub import hf_hub_download
 
@@ -137,13 +141,13 @@ class HubFiles(DataFiles):
             return path
         path.resolve().unlink()  # or the next run would take it for whole
         path.unlink(missing_ok=True)
-        if force:
+        if last:
             raise KathrineError(
                 f"{self.label}: {name} is damaged: its SHA-256 is not the one that the Hub lists",
                 "try again later; everything that was fetched before is kept",
             )
         self.say(f"{name}: came damaged (its SHA-256 is not the one that the Hub lists), fetching it again")
-        return self._download(name, None, force=True)
+        return self._download(name, None, force=True, last=True)
 
     def _intact(self, name: str, path: Path) -> bool:
         """Whether a file is what the Hub lists, as far as it tells."""
@@ -260,6 +264,12 @@ def hub_errors(what: str) -> Iterator[None]:
     except errors.EntryNotFoundError as problem:
         raise KathrineError(f"{what}: there is no such file", "set another revision, or another root") from problem
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.HTTPError, OSError) as problem:
+        answer = getattr(problem, "response", None)
+        if answer is not None and answer.status_code in (401, 403):
+            raise KathrineError(
+                f"the Hub does not give {what} to whoever asks ({answer.status_code})",
+                "log in with `hf auth login`, as somebody who may read it",
+            ) from problem
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise KathrineError(
             f"{what} could not be fetched: {reason}",

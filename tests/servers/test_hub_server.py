@@ -124,8 +124,8 @@ def test_a_file_can_lie_elsewhere_with_wrong_bytes_and_without_ranges(hub, folde
     assert ask(hub, path)[2] == content
 
     hub.redirect("big.safetensors")
-    code = "import sys, huggingface_hub as h; print(h.hf_hub_download(sys.argv[1], 'big.safetensors', repo_type='dataset'))"
-    done = run_client(code, hub.environment(tmp_path / "home"), NAME)
+    code = "import sys, huggingface_hub as h; print(h.hf_hub_download(*sys.argv[1:], repo_type='dataset'))"
+    done = run_client(code, hub.environment(tmp_path / "home"), NAME, "big.safetensors")
     assert Path(done.stdout.strip()).read_bytes() == content, done.stderr
     assert [entry.status for entry in hub.log if entry.path == path][-1] == 302
     assert hub.log[-1].path == "/cdn" + path
