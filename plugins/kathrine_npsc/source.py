@@ -51,6 +51,8 @@ class NpscSource(Source):
     def prepare(self, context: SourceContext) -> None:
         progress = context.progress
         work = self._work(context, progress)
+        for left in work.layout.files.folder.rglob(".*.part"):
+            left.unlink()  # half-written by a run that was killed
         if self.options.rate == "16K":
             progress.warn(f"{self.label}: {NARROWBAND}")
         work.layout.fetch(work.plan.sentences, progress)

@@ -94,6 +94,7 @@ def test_transcripts_first_then_only_the_row_groups_of_the_plan(hub, tmp_path):
     assert all(Path(audio).stat().st_mtime_ns == time for audio, time in first.items())
 
 
+@pytest.mark.slow
 def test_the_fixture_is_in_the_true_format(hub, tmp_path):
     """`datasets` itself reads the same rows from it, and refuses the repository by its name as it refuses the real
     one."""
