@@ -59,9 +59,14 @@ def shortfall_notes(table: DataTable, rows: Sequence[Row]) -> list[str]:
     if table.max_hours is None or stopped or accepted >= table.max_hours:
         return []
     return [
-        f"asked for {table.max_hours:.2f} h, accepted {accepted:.2f} h: that is all the source gave. Raise `margin` "
-        "where the source has that option, loosen its limits or those of [prepare], or let it take more of its corpus"
+        f"asked for {length(table.max_hours)}, accepted {length(accepted)}: that is all the source gave. Raise "
+        "`margin` where the source has that option, loosen its limits or those of [prepare], or let it take more."
     ]
+
+
+def length(hours: float) -> str:
+    """Hours as text, minutes where there is not one."""
+    return f"{hours:.2f} h" if hours >= 1 else f"{hours * 60:.1f} min"
 
 
 def corpus_facts(

@@ -128,8 +128,8 @@ class NpscSource(Source):
             progress.say(f"{self.label}: {note}")
         if context.max_hours is not None and sum(plan.seconds.values()) < context.max_hours * 3600:
             progress.say(
-                f"{self.label}: asked for {context.max_hours:.2f} h, and there are "
-                f"{sum(plan.seconds.values()) / 3600:.2f} h that fit"
+                f"{self.label}: what fits is {sum(plan.seconds.values()) / 3600:.2f} h, less than the "
+                f"{context.max_hours:.2f} h of max_hours"
             )
 
     def _wishes(self, context: SourceContext, dialects: frozenset[str]) -> Wishes:
