@@ -6,7 +6,6 @@ Used by sources only, through `kathrine.datafiles.open_files`. The client is imp
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -57,7 +56,7 @@ class HubFiles(DataFiles):
         from huggingface_hub import HfApi
 
         say(f"listing {self.label} on the Hub")
-        with hub_errors(self.label):
+        with hub_errors(f"dataset {self.label}"):
             api = HfApi()
             commit = api.repo_info(self.repo, revision=self.revision, repo_type="dataset").sha or self.revision
             tree = list(api.list_repo_tree(self.repo, recursive=True, revision=commit, repo_type="dataset"))
@@ -86,13 +85,15 @@ class HubFiles(DataFiles):
         if self._cached(name) or self.offline:
             return self.fetch(name).open("rb")
         self._refuse_unknown(name)
+        from kathrine.hubranges import RangeFile, gives_ranges
+
         with hub_errors(f"{self.label}: {name}"):
             if self.gives_ranges is None:
-                self.gives_ranges = self._ask_for_range(name)
+                self.gives_ranges = gives_ranges(self.repo, self.commit, name)
             if not self.gives_ranges:
                 self.say(f"{name}: the server gives no parts of files: fetching all of it")
                 return self.fetch(name).open("rb")
-            return cast(BinaryIO, RangeFile(self, name))
+            return cast(BinaryIO, RangeFile(self.repo, self.commit, name, self.sizes[name], f"{self.label}: {name}"))
 
     def _cached(self, name: str) -> bool:
         """Whether the whole file lies in the client's cache."""
@@ -100,17 +101,6 @@ class HubFiles(DataFiles):
 
         found = try_to_load_from_cache(self.repo, name, cache_dir=self.cache, revision=self.commit, repo_type="dataset")
         return isinstance(found, str)
-
-    def _ask_for_range(self, name: str) -> bool:
-        """Whether the server answers a range with that range, and not with the whole file."""
-        from huggingface_hub import hf_hub_url
-        from huggingface_hub.utils import build_hf_headers, get_session
-
-        url = hf_hub_url(self.repo, name, repo_type="dataset", revision=self.commit)
-        headers = {**build_hf_headers(), "Range": "bytes=0-0"}
-        with get_session().stream("GET", url, headers=headers, follow_redirects=True) as answer:
-            # Errors are left to the reader, who knows how to ask again.
-            return answer.status_code != 200
 
     def _refuse_unknown(self, name: str) -> None:
         if name not in self.sizes:
@@ -158,42 +148,6 @@ class HubFiles(DataFiles):
 
     def stamp(self, name: str) -> str:
         return self.commit
-
-
-class RangeFile(io.RawIOBase):
-    """A file of the Hub, read in parts: each read is one request, asked again by the client where it breaks off."""
-
-    def __init__(self, files: HubFiles, name: str) -> None:
-        from huggingface_hub import HfFileSystem
-
-        super().__init__()
-        self.what = f"{files.label}: {name}"
-        self.size = files.sizes[name]
-        path = f"datasets/{files.repo}@{files.commit}/{name}"
-        self.file = HfFileSystem().open(path, "rb", cache_type="none", size=self.size)
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self.file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self.file.tell()
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), self.size - self.file.tell())
-        if wanted <= 0:
-            return 0
-        with hub_errors(self.what):
-            content = self.file.read(wanted)
-            if len(content) != wanted:
-                raise OSError(f"{len(content)} bytes came instead of {wanted}")
-        buffer[:wanted] = content
-        return wanted
 
 
 def patiently(ask: Callable[[], str], say: Callable[[int], Any], waits: tuple[int, ...] = (1, 4, 15)) -> str:
