@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,11 +14,14 @@ from kathrine.types import Utterance
 from kathrine_npsc.finding import find_layout
 from kathrine_npsc.layouts import Layout, Quiet
 from kathrine_npsc.merge import Joining, Link, chains, clip_of_each, join, joined_file
-from kathrine_npsc.metadata import SPLITS
+from kathrine_npsc.metadata import SPLITS, Sentence
 from kathrine_npsc.options import NARROWBAND, NpscOptions, problems_of
 from kathrine_npsc.plan import Plan, make_plan
 from kathrine_npsc.speakers import REMEDY, SPEAKER_FILE, Person, read_speakers, wanted_dialects
 from kathrine_npsc.wishes import Wishes
+
+LEFT_OVER_SECONDS = 3600.0
+"""Age at which a half-written file is nobody's work any more: writing one takes a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,6 @@ class NpscSource(Source):
 
     name = "npsc"
     Options = NpscOptions
-
     splits = True
 
     def variants(self) -> tuple[str, ...]:
@@ -51,12 +54,12 @@ class NpscSource(Source):
     def prepare(self, context: SourceContext) -> None:
         progress = context.progress
         work = self._work(context, progress)
-        for left in work.layout.files.folder.rglob(".*.part"):
-            left.unlink()  # half-written by a run that was killed
+        clear_away(work.layout.files.folder)
         if self.options.rate == "16K":
             progress.warn(f"{self.label}: {NARROWBAND}")
-        work.layout.fetch(work.plan.sentences, progress)
-        links, missing = clip_of_each(work.plan.sentences, work.layout.clip)
+        sentences = part_of(work.plan, context, self.options.balance_gender)
+        work.layout.fetch(sentences, progress)
+        links, missing = clip_of_each(sentences, work.layout.clip)
         for place, stems in missing.items():
             count = f"{len(stems)} clip{'s' if len(stems) > 1 else ''}"
             progress.warn(f"{self.label}: {count} missing from {place}, the first is {stems[0]}")
@@ -70,8 +73,12 @@ class NpscSource(Source):
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
         work = self._work(context, Quiet())
-        links, _ = clip_of_each(work.plan.sentences, work.layout.clip)
-        for chain in chains(links, self._joining(context)):
+        sentences = part_of(work.plan, context, self.options.balance_gender)
+        links, _ = clip_of_each(sentences, work.layout.clip)
+        made = chains(links, self._joining(context))
+        if context.part is not None and self.options.balance_gender:
+            made = made[context.part.block(len(made))]
+        for chain in made:
             audio = chain[0].clip.path if len(chain) == 1 else joined_file(work.joined, chain)
             yield utterance_of(chain, audio, work.people.get(chain[0].sentence.speaker_id, Person()))
 
@@ -158,6 +165,22 @@ class NpscSource(Source):
         options = self.options
         longest = min(options.merge_seconds, context.max_seconds)
         return Joining(longest, options.merge_gap_seconds, context.reject_tags)
+
+
+def part_of(plan: Plan, context: SourceContext, balance: bool) -> list[Sentence]:
+    """The sentences that this machine has to do with: those of a block of the plan's days, so that no chain of clips
+    lies in two parts. Balance puts all days in turn, so that each part needs all of them."""
+    if context.part is None or balance:
+        return plan.sentences
+    days = set(plan.days[context.part.block(len(plan.days))])
+    return [sentence for sentence in plan.sentences if (sentence.folder, sentence.day) in days]
+
+
+def clear_away(folder: Path) -> None:
+    """Remove what killed runs left half-written; what is younger may be another machine's work on the same folder."""
+    for left in folder.rglob(".*.part"):
+        if left.is_file() and time.time() - left.stat().st_mtime > LEFT_OVER_SECONDS:
+            left.unlink(missing_ok=True)
 
 
 def told_of_cuts(links: Sequence[Link], made: Sequence[Sequence[Link]]) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from npsc_fixtures import write_speakers
 from source_client import run_source
 
 from kathrine import KathrineError
+from kathrine.types import Part
 from kathrine_npsc.clips import Clip
 from kathrine_npsc.merge import Joining, Link, chains, gaps, join, joined_file, write_joined
 from kathrine_npsc.metadata import Sentence
@@ -186,3 +188,20 @@ def test_joining_can_be_turned_off_and_is_never_longer_than_prepare_takes(tmp_pa
     ):
         assert len(told["utterances"]) == 50 and sum(u["cut"] for u in told["utterances"]) == 2
     assert len(run(tmp_path, merge_gap_seconds=0.001)["utterances"]) == 48  # these touch
+
+
+@pytest.mark.parametrize("balance", [False, True])
+def test_parts_one_after_another_are_the_whole(tmp_path, balance):
+    people = write_speakers(tmp_path / "speakers.json")
+    options = {"balance_gender": balance, "speaker_data": str(people)}
+    whole = run(tmp_path, **options)["utterances"]
+    parts = [run(tmp_path / str(n), {"part": Part(n, 3)}, **options) for n in (1, 2, 3)]
+
+    def plain(utterances: list[dict]) -> list[dict]:
+        return [{**utterance, "audio": Path(utterance["audio"]).name} for utterance in utterances]
+
+    assert plain([utterance for told in parts for utterance in told["utterances"]]) == plain(whole)
+    assert any("+" in utterance["id"] for utterance in whole)
+    if not balance:  # each machine unpacks its own days only
+        unpacked = [len(list((tmp_path / str(n)).rglob("index.json"))) for n in (1, 2, 3)]
+        assert sum(unpacked) == 4 and min(unpacked) == 1
