@@ -146,7 +146,7 @@ def _read_ahead(
     """Batches with their waves; the next one is read while the caller encodes this one."""
     before: tuple[list[Row], list[Future[np.ndarray]]] | None = None
     for batch in plan:
-        now = batch, [pool.submit(_wave, row, settings) for row in batch]
+        now = batch, [pool.submit(conditioned_wave, row, settings) for row in batch]
         if before is not None:
             yield before[0], [future.result() for future in before[1]]
         before = now
@@ -163,7 +163,8 @@ def _encode_batch(batch: Sequence[Row], waves: Sequence[np.ndarray], stores: Sto
             stores.speakers.add(row.speaker_key, embedding=encoders.embedding(wave_N))
 
 
-def _wave(row: Row, settings: Conditioning) -> np.ndarray:
+def conditioned_wave(row: Row, settings: Conditioning) -> np.ndarray:
+    """The wave of a row that was measured before. Raises KathrineError where its file changed since."""
     try:
         return read_conditioned(row, settings)[0]
     except AudioRejected as rejected:

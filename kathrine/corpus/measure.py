@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from kathrine.corpus import keys
 from kathrine.corpus.audio import AudioRejected, Conditioning, Sound, condition, read_audio
-from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, tags_gate, text_gate
+from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, rate_outliers, tags_gate, text_gate
+from kathrine.corpus.judges import Judge, judge
 from kathrine.corpus.rows import Row
 from kathrine.corpus.select import ORDER, budgets, choose
 from kathrine.corpus.stores import Stores
@@ -107,21 +108,24 @@ class Texts:
 # --------------------------------------------------------------------------- recordings
 
 
-def read_conditioned(row: Row, settings: Conditioning, limit: float = 0.0) -> tuple[np.ndarray, Sound]:
+def read_conditioned(
+    row: Row, settings: Conditioning, limit: float = 0.0, find_noise: bool = False
+) -> tuple[np.ndarray, Sound]:
     """The conditioned wave float32 [samples] of a row's recording. Raises AudioRejected."""
     utterance = row.utterance
     assert utterance.audio is not None
     wave_NC, rate = read_audio(utterance.audio, utterance.start, utterance.end, utterance.seconds, limit)
-    return condition(wave_NC, rate, settings)
+    return condition(wave_NC, rate, settings, find_noise)
 
 
 @dataclass(slots=True)
 class Sounds:
-    """Content hashes and measurements of recordings."""
+    """Content hashes and measurements of recordings. find_noise: measure the signal-to-noise ratio too."""
 
     stores: Stores
     settings: Conditioning
     pool: ThreadPoolExecutor
+    find_noise: bool = False
 
     def take(self, rows: Sequence[Row], limit: float) -> float:
         """Set content, audio, sound and seconds of rows that have a recording; reject what can not be read.
@@ -135,7 +139,7 @@ class Sounds:
         for row in rows:
             utterance = row.utterance
             row.audio = keys.audio_key(row.content, utterance.start, utterance.end, self.settings.key())
-            by_key.setdefault(keys.sound_key(row.audio, utterance.seconds), []).append(row)
+            by_key.setdefault(keys.sound_key(row.audio, utterance.seconds, self.find_noise), []).append(row)
         new = [key for key in by_key if key not in self.stores.sounds]
         listened = 0.0
         for key, heard in zip(new, self.pool.map(lambda key: self._listen(by_key[key][0], limit), new), strict=True):
@@ -157,14 +161,14 @@ class Sounds:
         if values["rejected"]:
             row.reject(values["rejected"], values["detail"])
             return
-        row.sound = Sound(**json.loads(values["sound"]))
+        row.sound = Sound.of(json.loads(values["sound"]))
         row.cut = row.utterance.cut or row.sound.open_end
         if not row.imported:
             row.seconds = row.sound.seconds
 
     def _listen(self, row: Row, limit: float) -> Sound | AudioRejected:
         try:
-            return read_conditioned(row, self.settings, limit)[1]
+            return read_conditioned(row, self.settings, limit, self.find_noise)[1]
         except AudioRejected as rejected:
             return rejected
 
@@ -198,6 +202,12 @@ def gate(row: Row, table: PrepareTable) -> None:
         row.reject(duration_gate(row.seconds, table) or rate_gate(row.letters, row.seconds, table))
 
 
+def split_outliers(rows: Sequence[Row], table: PrepareTable) -> tuple[list[Row], list[Row]]:
+    """Rows that are left, and those whose speaking rate is far from that of their speaker's others."""
+    odd = rate_outliers(((row.speaker, row.letters / row.seconds) for row in rows), table)
+    return [row for place, row in enumerate(rows) if place not in odd], [rows[place] for place in sorted(odd)]
+
+
 def measure_and_choose(
     rows: Sequence[Row],
     table: DataTable,
@@ -206,6 +216,7 @@ def measure_and_choose(
     needs_other: bool,
     progress: Progress,
     description: str,
+    judges: Sequence[Judge] = (),
 ) -> None:
     """Measure rows until max_hours is met, or all of them; reject what fails a gate or is not wanted.
 
@@ -218,7 +229,7 @@ def measure_and_choose(
     began, listened = time.monotonic(), 0.0
     with progress.task(description, total=sum(map(len, waiting.values()))) as advance:
         while True:
-            passed = [row for row in rows if row.kept and id(row) in heard]
+            passed, outliers = split_outliers([row for row in rows if row.kept and id(row) in heard], prepare)
             choice = choose(passed, table, needs_other, allowed)
             missing = _missing(choice.used, allowed, waiting)
             if not missing:
@@ -234,14 +245,17 @@ def measure_and_choose(
                     heard.add(id(row))
                     if row.kept and row.audio:
                         recordings.add(row.audio)
+                judged = judge(portion, judges, advance, description)
                 sounds.stores.flush()
                 seconds -= sum(row.seconds for row in portion if row.kept)
                 speed = listened / max(time.monotonic() - began, 1e-9)
                 # Nothing to listen to: all of it was measured before.
                 told = f"{description}, {speed:.0f} x real time" if listened else None
-                advance(len(portion), description=told)
+                advance(len(portion) - judged, description=told)
     for place, reason in choice.left_out.items():
         passed[place].reject(reason)
+    for row in outliers:
+        row.reject("rate outlier")
     for rest in waiting.values():
         for row in rest:
             row.reject("max_hours")

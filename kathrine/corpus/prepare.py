@@ -7,6 +7,7 @@ them."""
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from kathrine.corpus.assemble import assemble, content_digest
 from kathrine.corpus.audio import Conditioning
 from kathrine.corpus.encode import Encoders, encode
 from kathrine.corpus.files import locked, write_json
+from kathrine.corpus.gates import gates_of
+from kathrine.corpus.judges import Judge, open_judges
 from kathrine.corpus.measure import THREADS, Sounds, Texts, chunks, measure_and_choose
 from kathrine.corpus.prepared import REFERENCE_ID, PreparedCorpus
 from kathrine.corpus.report import corpus_facts, entry_facts, tell, tell_damaged
@@ -46,6 +49,7 @@ class Bench:
     stores: Stores
     sounds: Sounds
     texts: Texts
+    judges: Sequence[Judge]
 
 
 def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> PreparedCorpus:
@@ -70,9 +74,11 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
         for left in workspace.corpus.glob(".prepared-*.tmp"):
             shutil.rmtree(left)
         stores = Stores.open(workspace.corpus)
-        sounds = Sounds(stores, settings, pool)
+        sounds = Sounds(stores, settings, pool, find_noise=recipe.prepare.min_snr_db > 0)
         texts = Texts(stores, recipe.language, fingerprints.text, lambda: recipe.model.open_text(workspace))
-        bench = Bench(recipe, workspace, progress, facts, fingerprints, stores, sounds, texts)
+        device = device_of(recipe) if recipe.prepare.asr_model else "cpu"
+        judges = open_judges(recipe, workspace, stores, settings, device, progress)
+        bench = Bench(recipe, workspace, progress, facts, fingerprints, stores, sounds, texts, judges)
 
         # 3. Each entry: fetch (all of them first: a mistake in the last one is not found after hours of listening);
         # then list, normalise, measure, gate, choose, hold out, find references.
@@ -137,9 +143,9 @@ def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row],
             row.reject("no audio")
 
     drop = recipe.prepare.single_utterance_speakers == "drop"
-    measure_and_choose(
-        rows, table, recipe.prepare, bench.sounds, has_voice and drop, progress, f"listening to {entry.name}"
-    )
+    description, gates = f"listening to {entry.name}", gates_of(entry, recipe.prepare)
+    needs_other = has_voice and drop
+    measure_and_choose(rows, table, gates, bench.sounds, needs_other, progress, description, bench.judges)
     kept = [row for row in rows if row.kept]
     cut = [row for row in kept if row.cut]
     for portion in chunks(cut):
@@ -148,7 +154,7 @@ def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row],
     notes += variant_notes(variants, kept)
 
     if not any(row.split == "validation" for row in kept):
-        hold_out(kept, table.validation_share, has_voice and drop)
+        hold_out(kept, table.validation_share, needs_other)
     hidden = prefer_utterances(kept, hidden)
     if table.reference == "fixed":
         fixed_references(kept)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kathrine.corpus import keys
+from kathrine.corpus.gates import characters_gate
 from kathrine.corpus.manifest import check_utterances
 from kathrine.corpus.stores import Store
 from kathrine.types import ModelFacts, Split, Utterance
 
 if TYPE_CHECKING:
-    from kathrine.corpus.audio import Sound
+    from kathrine.corpus.sound import Sound
     from kathrine.recipe.tables import DataTable
 
 
@@ -23,7 +24,7 @@ class Row:
 
     audio: key of the conditioned wave, empty without a recording. content: digest of the recording's whole
     file. own_reference: the voice comes from a recording of its own choice, not from the speaker's other
-    utterances."""
+    utterances. scores: what optional gates found (`dnsmos`, `cer`)."""
 
     entry: str
     utterance: Utterance
@@ -44,6 +45,7 @@ class Row:
     cut: bool = False
     own_reference: bool = False
     reference: str | None = None
+    scores: dict[str, float] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -82,8 +84,13 @@ def list_rows(
     for utterance in check_utterances(utterances, table.source):
         codes = utterance.codes
         row = Row(entry, replace(utterance, codes=None), utterance.split or "train", cut=utterance.cut)
+        strange = characters_gate(utterance.texts)
+        if strange:
+            row.utterance = replace(row.utterance, texts=_shown(utterance.texts))
         if not matches_speaker(utterance, table.speakers):
             row.reject("other speaker")
+        elif strange:
+            row.reject("control characters", strange)
         elif codes is not None:
             shaped, problem = shaped_codes(codes, facts)
             flat += len(codes) == 1 and len(shaped) > 1
@@ -93,6 +100,11 @@ def list_rows(
         rows.append(row)
     notes = [f"{flat} rows held their codes as one flat list: cut into frames of {facts.codebooks}"] if flat else []
     return rows, notes
+
+
+def _shown(texts: Mapping[str, str]) -> dict[str, str]:
+    """Texts in which characters that can not be written stand as escapes."""
+    return {variant: text.encode("utf-8", "backslashreplace").decode() for variant, text in texts.items()}
 
 
 def take_codes(row: Row, codes: tuple[tuple[int, ...], ...], facts: ModelFacts, codec: str, store: Store) -> None:

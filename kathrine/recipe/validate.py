@@ -143,11 +143,14 @@ def check_together(layer: Layer, prepare: PrepareTable | None, train: TrainTable
         for low, high in (
             ("min_seconds", "max_seconds"),
             ("min_letters_per_second", "max_letters_per_second"),
+            ("min_loudness_lufs", "max_loudness_lufs"),
         ):
             if getattr(prepare, low) >= getattr(prepare, high):
                 message = f"{low} = {getattr(prepare, low):g} leaves nothing below "
                 message += f"{high} = {getattr(prepare, high):g}"
                 layer.report(_set_key(layer, "prepare", (high, low)), message)
+        for key, message in missing_for_gates(prepare):
+            layer.report(("prepare", key), message)
     if train is not None:
         length = "epochs" if train.epochs is not None else "steps" if train.steps is not None else ""
         if has_curriculum and length:
@@ -156,6 +159,22 @@ def check_together(layer: Layer, prepare: PrepareTable | None, train: TrainTable
             layer.report(("train", length), message)
         if not has_curriculum and not length:
             layer.report(("train",), "how long? Set epochs or steps, or name a curriculum")
+
+
+def missing_for_gates(prepare: PrepareTable) -> Iterator[tuple[str, str]]:
+    """What the optional gates need and is not here, as key and sentence."""
+    if prepare.min_dnsmos:
+        from kathrine.corpus.dnsmos import missing_packages
+
+        if missing := missing_packages():
+            yield "min_dnsmos", f"needs {missing[0]}: {missing[1]}"
+    if prepare.asr_model and (Path(prepare.asr_model).is_absolute() or Path(prepare.asr_model).is_dir()):
+        from kathrine.corpus.recognise import kind_of
+
+        try:
+            kind_of(Path(prepare.asr_model), prepare.asr_model)
+        except KathrineError as error:
+            yield "asr_model", f"{error.message}; {error.hint}"
 
 
 def _check_entry(layer: Layer, path: KeyPath, entry: DataTable) -> None:
