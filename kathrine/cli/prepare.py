@@ -18,6 +18,7 @@ def command(recipe: str, profile: str | None, sets: tuple[str, ...], as_json: bo
     """
     import json
 
+    from kathrine.corpus.page import NAME as PAGE
     from kathrine.corpus.prepare import prepare
     from kathrine.corpus.report import corpus_table
     from kathrine.progress import open_progress
@@ -44,5 +45,6 @@ def command(recipe: str, profile: str | None, sets: tuple[str, ...], as_json: bo
 
     Console().print(corpus_table(corpus.facts))
     click.echo(f"prepared corpus: {corpus.folder}")
-    click.echo("every utterance with its verdict: manifest.jsonl in that folder")
+    click.echo("every utterance with its verdict: manifest.jsonl in that folder, or `kathrine data`")
+    click.echo(f"to look at and listen to: {corpus.folder / PAGE}")
     return 0

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from kathrine.corpus.files import sync, write_json
-from kathrine.corpus.manifest import to_row, write_lines
+from kathrine.corpus.manifest import write_lines
 from kathrine.corpus.prepared import FORMAT, GROUP_ROWS, SHARD_ROWS, shard_name
 from kathrine.corpus.rows import Row
 from kathrine.corpus.stores import Stores, arrow_schema
+from kathrine.corpus.verdicts import verdict
 
 EXAMPLES = {
     "entry": "string",
@@ -100,26 +101,10 @@ def assemble(
     index = pa.Table.from_pylist([index_row(row) for row in rows], schema=arrow_schema(INDEX))
     pq.write_table(index, temporary / "index.parquet", compression="zstd")
     sync(temporary / "index.parquet")
-    write_lines(temporary / "manifest.jsonl", map(_verdict, everything))
+    write_lines(temporary / "manifest.jsonl", map(verdict, everything))
     write_json(temporary / "facts.json", facts)
     write_json(temporary / "complete.json", {"format": FORMAT, "fingerprint": fingerprint, "rows": len(rows)})
     os.replace(temporary, folder)  # noqa: PTH105
-
-
-def _verdict(row: Row) -> dict[str, Any]:
-    told = {"entry": row.entry, **to_row(row.utterance), "split": row.split, "kept": row.kept}
-    if row.reason:
-        told |= {"reason": row.reason} | ({"detail": row.detail} if row.detail else {})
-    if row.sound is not None:
-        sound = row.sound
-        told |= {"original_rate": sound.original_rate, "bandwidth_hz": sound.bandwidth_hz, "cut": row.cut}
-        told |= {"conditioned_seconds": round(sound.seconds, 4), "silence": round(sound.silence, 4)}
-        told |= {
-            "clipped": round(sound.clipped, 6),
-            "rms_db": round(sound.rms_db, 2),
-            "peak_db": round(sound.peak_db, 2),
-        }
-    return told
 
 
 def _examples(rows: Sequence[Row], stores: Stores) -> Any:

@@ -21,12 +21,14 @@ from kathrine.corpus.files import locked, write_json
 from kathrine.corpus.gates import gates_of
 from kathrine.corpus.judges import Judge, open_judges
 from kathrine.corpus.measure import THREADS, Sounds, Texts, chunks, measure_and_choose
+from kathrine.corpus.page import write_page
 from kathrine.corpus.prepared import REFERENCE_ID, PreparedCorpus
 from kathrine.corpus.report import corpus_facts, entry_facts, tell, tell_damaged
 from kathrine.corpus.rows import Row, list_rows
 from kathrine.corpus.select import fix_where_drawing_fails, fixed_references, hold_out
 from kathrine.corpus.stores import Stores
 from kathrine.corpus.text import rules_key
+from kathrine.corpus.verdicts import verdicts_digest
 from kathrine.corpus.voices import file_reference, own_references, prefer_utterances
 from kathrine.errors import KathrineError
 from kathrine.types import Fingerprints, ModelFacts
@@ -94,7 +96,8 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
             told[entry.name] = entry_facts(entry.source.name, rows, notes)
             tell_damaged(entry.name, rows, progress)
         stores.flush()
-        facts_of_corpus = corpus_facts(facts, fingerprints, settings.key(), rules_key(recipe.language), told)
+        rules, verdicts = rules_key(recipe.language), verdicts_digest(everything)
+        facts_of_corpus = corpus_facts(facts, fingerprints, settings.key(), rules, told, verdicts)
         refuse_empty(recipe, facts_of_corpus)
 
         # 4. Encode what is not in the stores, and write the corpus under the name of its content.
@@ -114,8 +117,9 @@ def prepare(recipe: Recipe, workspace: Workspace, progress: Progress) -> Prepare
         recipes.mkdir(exist_ok=True)
         write_json(recipes / f"{keys.recipe_key(recipe)}.json", {"corpus": folder.name})
 
-    # 5. Say what became of it.
+    # 5. Say what became of it, and write the page that shows it.
     tell(facts_of_corpus, recipe.prepare, progress)
+    write_page(folder, facts_of_corpus, recipe.prepare, settings)
     return PreparedCorpus.open(folder)
 
 

@@ -36,10 +36,11 @@ class Sound:
     lengths (seconds) of the inner silences of 0.1 s or more, in order; edge_silence, the longer silence of its two
     ends (seconds).
 
-    As found: original_rate (Hz); channels; bandwidth_hz, 0 where the recording is too short to tell; clipped, the share of
-    samples at full scale, and clipped_run, the most of them in a row; rms_db, peak_db and loudness_lufs, -120 for
-    silence; start_silence and end_silence (seconds); open_end, whether it ends in the middle of speech; snr_db,
-    speech against what is between (see `signal_to_noise`), None where that could not be told or was not asked."""
+    As found: original_rate (Hz); channels; bandwidth_hz, 0 where the recording is too short to tell; clipped, the
+    share of samples at full scale, and clipped_run, the most of them in a row; rms_db, peak_db and loudness_lufs,
+    -120 for silence; start_silence and end_silence (seconds); open_end, whether it ends in the middle of speech;
+    snr_db, speech against what is between (see `signal_to_noise`), None where that could not be told or was not
+    asked."""
 
     seconds: float
     samples: int

@@ -115,8 +115,8 @@ def signal_to_noise(wave_N: np.ndarray, rate: int, probabilities_W: np.ndarray) 
     total_N = np.concatenate([[0.0], np.cumsum(np.square(wave_N, dtype=np.float64))])
     power_W = (total_N[edges[1:]] - total_N[edges[:-1]]) / np.maximum(np.diff(edges), 1)
     maybe_W = (probabilities_W >= NO_SPEECH).astype(np.int64)
-    near_W = np.convolve(maybe_W, np.ones(2 * GUARD_WINDOWS + 1, dtype=np.int64))
-    near_W = near_W[GUARD_WINDOWS : GUARD_WINDOWS + len(power_W)] > 0
+    around_W = np.convolve(maybe_W, np.ones(2 * GUARD_WINDOWS + 1, dtype=np.int64))
+    near_W = around_W[GUARD_WINDOWS : GUARD_WINDOWS + len(power_W)] > 0
     between = power_W[~near_W & (power_W > MUTED)]
     speech = power_W[probabilities_W >= SPEECH]
     if min(len(between), len(speech)) < FEWEST_WINDOWS:

@@ -2,7 +2,8 @@
 changed.
 
 codes, speakers and texts are the three caches of a prepared corpus; sounds holds measurements (conditioning
-and gates need not listen again), scores and transcripts what optional gates found, and files the content hashes of files that did not change since."""
+and gates need not listen again), scores and transcripts what optional gates found, and files the content hashes of
+files that did not change since."""
 
 from __future__ import annotations
 
