@@ -119,7 +119,7 @@ def matching(folder: Path, pattern: str | None, rejected: str | None) -> Iterato
 
 def play(folder: Path, number: int, save: str | None) -> None:
     """Play or save the utterance of that number, after saying what it is."""
-    from kathrine.corpus.listening import find_player, play_utterance, save_utterance
+    from kathrine.corpus.playing import find_player, play_utterance, save_utterance
 
     told = next((told for place, told in enumerate(read_verdicts(folder), start=1) if place == number), None)
     if told is None:

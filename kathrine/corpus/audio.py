@@ -144,8 +144,10 @@ def is_truncated(path: Path) -> bool:
         if head[:4] == b"OggS":
             file.seek(max(0, size - 65536 - 282))
             tail = file.read()
-            page = tail.rfind(b"OggS")
-            return page < 0 or len(tail) < page + 6 or not tail[page + 5] & 4
+            page = tail[max(0, tail.rfind(b"OggS")) :]
+            # A page: 27 bytes, the sixth with the mark of the last page, then the sizes of its parts, then the parts.
+            whole = len(page) >= 27 and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
+            return not whole or not page[5] & 4
     return False
 
 

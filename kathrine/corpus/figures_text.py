@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kathrine.corpus.figures import MEASURES, PAUSES, Figures, Histogram, Hours
-from kathrine.corpus.page_parts import hours, share
+from kathrine.corpus.page_parts import hours, share, visible
 from kathrine.corpus.report import corpus_table
 
 if TYPE_CHECKING:
@@ -128,4 +128,4 @@ def _escaped(text: str) -> Any:
     """Text from data: square brackets are no markup, and control characters do not reach the terminal."""
     from rich.text import Text
 
-    return Text("".join(letter if letter.isprintable() or letter == " " else "�" for letter in text))
+    return Text(visible(text))

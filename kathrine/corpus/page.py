@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from kathrine.corpus.drawing import histogram_svg, wave_svg
 from kathrine.corpus.figures import MEASURES, PAUSES, Entry, Figures, Hours, gather
 from kathrine.corpus.files import write_atomically
 from kathrine.corpus.gates import EXPLANATIONS
-from kathrine.corpus.page_parts import hours, licence_html, share, table_html, utterance
+from kathrine.corpus.page_parts import escape, hours, licence_html, share, table_html, utterance
 from kathrine.corpus.page_style import STYLE
 from kathrine.corpus.verdicts import read_verdicts
 

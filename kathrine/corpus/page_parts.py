@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,25 @@ LICENCES = {
     "CC-BY-NC-4.0": "https://creativecommons.org/licenses/by-nc/4.0/",
 }
 ADDRESS = re.compile(r"https?://[\w./~%-]+")
+
+
+def visible(text: str) -> str:
+    """A text of unknown origin with a sign in place of every character that can not be seen: ␇ for a control
+    character, � for others; spaces of every kind become plain ones."""
+
+    def sign(letter: str) -> str:
+        if letter.isprintable() or letter.isspace():
+            return " " if letter.isspace() else letter
+        if unicodedata.category(letter) == "Cf":
+            return ""
+        return chr(0x2400 + ord(letter)) if ord(letter) < 0x20 else "\ufffd"
+
+    return "".join(map(sign, text))
+
+
+def escape(text: str) -> str:
+    """A text of unknown origin as HTML."""
+    return html.escape(visible(text))
 
 
 def hours(seconds: float) -> str:

@@ -6,7 +6,8 @@ Shapes: B recordings, N samples. Waves are float32 at 16 kHz.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,23 @@ def kind_of(folder: Path, name: str) -> str:
     raise KathrineError(f"asr_model {name} is a {', '.join(kinds) or 'model of unknown kind'}", REMEDY)
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the library's bars, which would be drawn over those of prepare, and its advice on generation options
+    that published models bring along."""
+    from transformers import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
 @dataclass(slots=True)
 class Recogniser:
     """A recogniser, loaded when it first hears something. language: as Whisper names it; empty: it guesses."""
@@ -115,52 +133,52 @@ class Recogniser:
 
         if self._model is None:
             self._load()
-        with torch.inference_mode():
+        with torch.inference_mode(), _quietly():
             return self._whisper(waves) if self._model.config.model_type == "whisper" else self._ctc(waves)
 
     def _load(self) -> None:
         import torch
         from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer, WhisperForConditionalGeneration
-        from transformers import logging as transformers_logging
 
         whisper = kind_of(self.folder, str(self.folder)) == "whisper"
         half = whisper and self.device.startswith("cuda")
-        # The library draws bars of its own over those of prepare.
-        transformers_logging.disable_progress_bar()
         try:
-            self._processor = (
-                AutoFeatureExtractor.from_pretrained(self.folder, trust_remote_code=False),
-                AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False),
-            )
-            model: Any = WhisperForConditionalGeneration if whisper else AutoModelForCTC
-            self._model = model.from_pretrained(
-                self.folder,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float16 if half else torch.float32,
-            )
+            with _quietly():
+                self._processor = (
+                    AutoFeatureExtractor.from_pretrained(self.folder, trust_remote_code=False),
+                    AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False),
+                )
+                model: Any = WhisperForConditionalGeneration if whisper else AutoModelForCTC
+                self._model = model.from_pretrained(
+                    self.folder,
+                    use_safetensors=True,
+                    trust_remote_code=False,
+                    dtype=torch.float16 if half else torch.float32,
+                )
         except (OSError, ValueError, KeyError) as problem:
-            reason = str(problem).strip().splitlines()[0]
+            reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
             raise KathrineError(f"asr_model {self.folder} can not be loaded: {reason}", REMEDY) from problem
-        finally:
-            transformers_logging.enable_progress_bar()
         self._model.eval().to(self.device)
 
     def _whisper(self, waves: Sequence[np.ndarray]) -> list[str]:
         extractor, tokenizer = self._processor
-        heard = extractor(list(waves), sampling_rate=RATE, return_tensors="pt")
+        heard = extractor(list(waves), sampling_rate=RATE, return_tensors="pt", return_attention_mask=True)
         told: dict[str, Any] = {}
         if getattr(self._model.generation_config, "is_multilingual", False):
             told = {"task": "transcribe", **({"language": self.language} if self.language else {})}
-        room = int(max(map(len, waves)) / RATE * TOKENS_PER_SECOND) + TOKENS_BESIDES
+        rooms = [int(len(wave_N) / RATE * TOKENS_PER_SECOND) + TOKENS_BESIDES for wave_N in waves]
         ids_BT = self._model.generate(
             heard["input_features"].to(self.device, self._model.dtype),
-            max_new_tokens=min(room, self._model.config.max_target_positions - 8),
+            attention_mask=heard["attention_mask"].to(self.device),
+            max_new_tokens=min(max(rooms), self._model.config.max_target_positions - 8),
             num_beams=1,
             do_sample=False,
             **told,
         )
-        return [text.strip() for text in tokenizer.batch_decode(ids_BT, skip_special_tokens=True)]
+        special = set(tokenizer.all_special_ids)
+        # Each its own room: what one recording is heard as must not depend on how long its neighbours are.
+        said = ([token for token in ids if token not in special] for ids in ids_BT.tolist())
+        return [tokenizer.decode(ids[:room]).strip() for ids, room in zip(said, rooms, strict=True)]
 
     def _ctc(self, waves: Sequence[np.ndarray]) -> list[str]:
         extractor, tokenizer = self._processor

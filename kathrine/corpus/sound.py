@@ -110,9 +110,9 @@ def inner_pauses(wave_N: np.ndarray, rate: int, below_db: float = SILENCE_DB) ->
     loud = _loud(levels(wave_N, rate), below_db)
     gaps = np.diff(loud)
     return [
-        (float((before + 1) * LEVEL_HOP), float((before + gap) * LEVEL_HOP))
+        (float((before + 1) * LEVEL_HOP), float((before + gap - 1) * LEVEL_HOP + LEVEL_WINDOW))
         for before, gap in zip(loud[:-1], gaps, strict=True)
-        if (gap - 1) * LEVEL_HOP > SHORTEST_PAUSE - 1e-6
+        if gap > 1 and (gap - 2) * LEVEL_HOP + LEVEL_WINDOW > SHORTEST_PAUSE - 1e-6
     ]
 
 

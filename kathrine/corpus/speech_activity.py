@@ -110,6 +110,8 @@ def signal_to_noise(wave_N: np.ndarray, rate: int, probabilities_W: np.ndarray) 
     out, since they tell nothing of the noise under the speech. Speech: the mean power of speech windows, less the
     noise in them. On speech with white noise added at 30, 20 and 10 dB it reads within 1 dB of that.
     """
+    if len(probabilities_W) < 2 * FEWEST_WINDOWS:
+        return None
     size = rate * WINDOW / DETECTOR_RATE
     edges = np.minimum(np.round(np.arange(len(probabilities_W) + 1) * size).astype(np.int64), len(wave_N))
     total_N = np.concatenate([[0.0], np.cumsum(np.square(wave_N, dtype=np.float64))])

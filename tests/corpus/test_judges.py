@@ -1,0 +1,325 @@
+"""Optional gates with models of their own: DNSMOS, and a recogniser's transcript against the text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from corpus_fakes import FakeFamily, Shouting, prepared, recipe, rejected, speech, utterances
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kathrine.components import SpokenText
+from kathrine.corpus import dnsmos, recognise
+from kathrine.corpus.dnsmos import open_dnsmos, windows
+from kathrine.corpus.judges import judge
+from kathrine.corpus.recognise import Recogniser, fetch_recogniser, kind_of
+from kathrine.corpus.transcripts import edit_distance, error_rate, plain_letters
+from kathrine.datafiles import bundled_sample
+from kathrine.errors import KathrineError, RecipeError
+from kathrine.progress import SilentProgress
+from kathrine.recipe import load_recipe
+from kathrine.workspace import Workspace
+
+# --------------------------------------------------------------------------- letters
+
+
+def test_letters_are_compared_without_case_signs_and_spaces_and_keep_their_rings() -> None:
+    assert plain_letters("Blåbær-øl, 12 «ÅRET»!") == "blåbærølåret"
+    assert plain_letters("a\u030a være") == "åvære"
+    assert error_rate(plain_letters("Hei, på deg."), plain_letters("hei på deg")) == 0
+    assert error_rate("håpet", "hapet") == pytest.approx(1 / 5)
+    assert error_rate("bær", "bar") == pytest.approx(1 / 3)
+    assert error_rate("abcd", "") == 1.0 and error_rate("", "x") == 1.0 and error_rate("", "") == 0.0
+    assert error_rate("ab", "abcdef") == 2.0
+
+
+def test_edit_distance_of_known_pairs() -> None:
+    for one, other, distance in (("kitten", "sitting", 3), ("", "abc", 3), ("flaw", "lawn", 2), ("abc", "abc", 0)):
+        assert edit_distance(one, other) == edit_distance(other, one) == distance
+
+
+@settings(max_examples=60, deadline=None)
+@given(one=st.text("abø", max_size=12), other=st.text("abø", max_size=12), third=st.text("abø", max_size=12))
+def test_edit_distance_is_a_distance(one: str, other: str, third: str) -> None:
+    assert edit_distance(one, other) <= edit_distance(one, third) + edit_distance(third, other)
+    assert abs(len(one) - len(other)) <= edit_distance(one, other) <= max(len(one), len(other))
+
+
+# --------------------------------------------------------------------------- DNSMOS
+
+
+def spoken() -> np.ndarray:
+    """Bundled speech at 16 kHz."""
+    import soxr
+
+    wave, rate = soundfile.read(bundled_sample("nb-librivox") / "data" / "bok1_0000.mp3", dtype="float32")
+    return soxr.resample(wave, rate, 16000)
+
+
+def test_noisier_speech_scores_lower() -> None:
+    score, clean, random = open_dnsmos(), spoken(), np.random.default_rng(0)
+    level = float(np.sqrt(np.mean(clean**2)))
+    scores = [score(clean)]
+    for snr in (20, 5):
+        scores.append(score(clean + random.normal(0, level * 10 ** (-snr / 20), len(clean)).astype("f4")))
+    scores.append(score(random.normal(0, level, len(clean)).astype("f4")))
+    assert scores == sorted(scores, reverse=True) and 1 <= scores[3] < 1.5 < 2.3 < scores[0] <= 5
+    assert score(clean) == scores[0] and score(np.zeros(0, "f4")) == 1.0
+
+
+def test_short_recordings_are_repeated_and_long_ones_heard_every_second() -> None:
+    short = windows(np.arange(50000, dtype=np.float32))
+    assert short.shape == (1, dnsmos.WINDOW) and short[0, 50000] == 0 and short[0, 50001] == 1
+    assert windows(np.zeros(dnsmos.WINDOW + 2 * 16000 + 5, np.float32)).shape == (3, dnsmos.WINDOW)
+
+
+def test_the_network_is_found_without_its_package() -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import sys\nfrom kathrine.corpus.dnsmos import open_dnsmos, missing_packages\n"
+        "assert missing_packages() is None and 'onnxruntime' not in sys.modules\nopen_dnsmos()\n"
+        "print(sorted({'speechmos', 'librosa', 'onnxruntime'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path.cwd())
+    assert done.stdout.strip() == "['onnxruntime']"
+
+
+def test_a_missing_package_is_said_at_check_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dnsmos, "NEEDED", ("onnxruntime", "no_such_package"))
+    with pytest.raises(RecipeError, match=r'prepare.min_dnsmos: needs no_such_package: .*"kathrine\[quality\]"'):
+        load_recipe("kathrine:base", "smoke", ["prepare.min_dnsmos=2.5"])
+    load_recipe("kathrine:base", "smoke")
+    with pytest.raises(KathrineError, match="no_such_package"):
+        open_dnsmos()
+
+
+def test_a_low_score_is_counted_and_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def counting() -> Any:
+        def score(wave_N: np.ndarray) -> float:
+            calls.append(len(wave_N))
+            return 2.0 + 0.1 * (len(calls) % 20)
+
+        return score
+
+    monkeypatch.setattr(dnsmos, "open_dnsmos", counting)
+    listed = utterances(tmp_path / "audio", 20)
+    short = replace(listed[0], id="short", end=0.25)
+    first = prepared(tmp_path, recipe([*listed, short], table={"min_dnsmos": 2.55, "min_seconds": 0.5}))
+    assert rejected(first) == {"too short": 1, "low DNSMOS": 6} and len(calls) == 20, "the cheaper gate comes first"
+    told = [json.loads(line) for line in (first.folder / "manifest.jsonl").read_text().splitlines()]
+    assert all(("dnsmos" in row) == (row["id"] != "short") for row in told)
+    assert next(row for row in told if row.get("reason") == "low DNSMOS")["detail"].startswith("2.")
+    second = prepared(tmp_path, recipe([*listed, short], table={"min_dnsmos": 3.05, "min_seconds": 0.5}))
+    assert rejected(second) == {"too short": 1, "low DNSMOS": 11} and len(calls) == 20
+
+
+# --------------------------------------------------------------------------- recognisers
+
+
+def save_tokenizer(folder: Path) -> int:
+    """A byte-level tokenizer with Whisper's special tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    special = ["<|endoftext|>", "<|startoftranscript|>", "<|no|>", "<|transcribe|>", "<|notimestamps|>"]
+    tokenizer = Tokenizer(models.BPE(vocab={token: n for n, token in enumerate([*letters, *special])}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(special)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=special[0], bos_token=special[0], pad_token=special[0]
+    )
+    fast.save_pretrained(folder)
+    return len(letters)
+
+
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Whisper of two small random layers."""
+    import torch
+    from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+    folder = tmp_path_factory.mktemp("whisper")
+    first = save_tokenizer(folder)
+    torch.manual_seed(0)
+    config = WhisperConfig(
+        vocab_size=first + 5,
+        num_mel_bins=80,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        max_target_positions=64,
+        pad_token_id=first,
+        bos_token_id=first,
+        eos_token_id=first,
+        decoder_start_token_id=first + 1,
+        init_std=0.6,
+        suppress_tokens=None,
+        begin_suppress_tokens=None,
+    )
+    model = WhisperForConditionalGeneration(config)
+    made = model.generation_config
+    made.suppress_tokens = made.begin_suppress_tokens = None
+    made.is_multilingual, made.no_timestamps_token_id = True, first + 4
+    made.lang_to_id, made.task_to_id = {"<|no|>": first + 2}, {"transcribe": first + 3}
+    model.save_pretrained(folder, safe_serialization=True)
+    WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ctc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wav2vec2 of small random layers with a head over letters."""
+    import torch
+    from transformers import Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
+
+    folder = tmp_path_factory.mktemp("ctc")
+    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyzæøå"]
+    (folder / "vocab.json").write_text(json.dumps({letter: n for n, letter in enumerate(letters)}), encoding="utf-8")
+    Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = Wav2Vec2Config(
+        vocab_size=len(letters),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_dim=(16, 16, 16, 16, 16, 16, 16),
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=2,
+        pad_token_id=0,
+    )
+    Wav2Vec2ForCTC(config).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["whisper", "ctc"])
+def test_a_recogniser_says_the_same_whoever_is_in_its_batch(kind: str, request: pytest.FixtureRequest) -> None:
+    folder = request.getfixturevalue(kind)
+    assert kind_of(folder, "it") == kind
+    heard = Recogniser(folder, "no" if kind == "whisper" else "", "cpu")
+    waves = [speech(seconds, seed, 16000) for seed, seconds in enumerate((0.8, 1.7, 1.1))]
+    together = heard.transcribe(waves)
+    assert together == [heard.transcribe([wave])[0] for wave in waves]
+    assert all(isinstance(text, str) for text in together) and any(together)
+    assert not any("<|" in text for text in together)
+
+
+def test_what_is_no_recogniser_is_refused(tmp_path: Path, whisper: Path) -> None:
+    with pytest.raises(KathrineError, match="no readable config"):
+        kind_of(tmp_path, "it")
+    (tmp_path / "config.json").write_text('{"architectures": ["WhisperForConditionalGeneration"]}')
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickled")
+    with pytest.raises(KathrineError, match="no safetensors; pickled weights are never loaded"):
+        kind_of(tmp_path, "it")
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert kind_of(tmp_path, "it") == "whisper"
+    (tmp_path / "config.json").write_text('{"architectures": ["BertModel"]}')
+    with pytest.raises(KathrineError, match="is a BertModel"):
+        kind_of(tmp_path, "it")
+    with pytest.raises(KathrineError, match="hears 30 s at most"):
+        fetch_recogniser(str(whisper), "main", Workspace(tmp_path), SilentProgress(), True, 40.0)
+    with pytest.raises(KathrineError, match="not in the workspace and can not be fetched"):
+        fetch_recogniser("nobody/nothing", "main", Workspace(tmp_path), SilentProgress(), True, 15.0)
+
+
+def test_a_folder_without_a_model_is_said_at_check(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"prepare\.asr_model: asr_model .* has no readable config\.json"):
+        load_recipe("kathrine:base", "smoke", [f"prepare.asr_model={tmp_path}"])
+    load_recipe("kathrine:base", "smoke", ["prepare.asr_model=NbAiLab/nb-whisper-small", "prepare.asr_language=no"])
+
+
+def test_another_model_has_another_mark(tmp_path: Path, whisper: Path) -> None:
+    def mark(folder: Path) -> str:
+        return fetch_recogniser(str(folder), "main", Workspace(tmp_path), SilentProgress(), True, 15.0)[1]
+
+    assert mark(whisper) == mark(whisper)
+    import shutil
+
+    copy = Path(shutil.copytree(whisper, tmp_path / "copy"))
+    before = mark(copy)
+    (copy / "model.safetensors").write_bytes((copy / "model.safetensors").read_bytes() + b" ")
+    assert mark(copy) != before
+
+
+def test_transcripts_are_made_once_and_compared_with_the_text(
+    tmp_path: Path, whisper: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    transcribe = Recogniser.transcribe
+
+    def counting(self: Recogniser, waves: Any) -> list[str]:
+        heard.append(len(waves))
+        return transcribe(self, waves)
+
+    monkeypatch.setattr(Recogniser, "transcribe", counting)
+    listed = utterances(tmp_path / "audio", 6)
+    table = {"asr_model": str(whisper), "max_cer": 1000.0, "asr_batch": 4}
+    family, language = FakeFamily(), Shouting()
+    first = prepared(tmp_path, recipe(listed, family=family, language=language, table=table))
+    assert heard == [4, 2] and len(first.rows) == 6
+    rows = [json.loads(line) for line in (first.folder / "manifest.jsonl").read_text().splitlines()]
+    assert all(row["cer"] > 0.5 for row in rows), "random weights recognise nothing"
+
+    # The same transcripts, another limit: nobody is asked again.
+    with pytest.raises(KathrineError, match="ASR differs: 6"):
+        prepared(tmp_path, recipe(listed, table=table | {"max_cer": 0.1}, language=Shouting()))
+    assert heard == [4, 2]
+
+
+def test_what_was_heard_is_compared_letter_by_letter_and_as_it_is_spoken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counting(Shouting):
+        def normalise(self, text: str, variant: str = "text") -> SpokenText:
+            return SpokenText(text.replace("40", "førti"))
+
+    said = ["Førti biler går", "førti biler, går!", "førti bilar går", "noe annet", "", "40 biler går"]
+    monkeypatch.setattr(recognise, "fetch_recogniser", lambda *args: (tmp_path, "mark"))
+    monkeypatch.setattr(Recogniser, "transcribe", lambda self, waves: [said.pop(0) for _ in waves])
+    listed = [replace(each, texts={"text": "førti biler går"}) for each in utterances(tmp_path / "audio", 6, 1)]
+    corpus = prepared(tmp_path, recipe(listed, language=Counting(), table={"asr_model": "a/b", "max_cer": 0.05}))
+    rows = [json.loads(line) for line in (corpus.folder / "manifest.jsonl").read_text().splitlines()]
+    assert [row["cer"] for row in rows] == [0, 0, pytest.approx(1 / 13, abs=1e-4), pytest.approx(12 / 13, 0.1), 1.0, 0]
+    assert rejected(corpus) == {"ASR differs": 3}
+    assert rows[2]["detail"] == "CER 0.08, heard: førti bilar går"
+
+
+def test_the_bar_moves_once_for_each_row_however_many_judges_there_are() -> None:
+    class Half:
+        batch = 2
+
+        def __init__(self, name: str, kept: int) -> None:
+            self.name, self.kept, self.seen = name, kept, 0
+
+        def take(self, rows: Any) -> None:
+            self.seen += len(rows)
+            for row in rows:
+                row.kept = row.kept and row.number < self.kept
+
+    class One:
+        def __init__(self, number: int) -> None:
+            self.number, self.kept, self.audio = number, number != 3, "key"
+
+    told: list[float] = []
+    judges = [Half("one", 4), Half("two", 9)]
+    rows = [One(number) for number in range(8)]
+    moved = judge(rows, judges, lambda amount, description: told.append(amount), "listening")  # type: ignore[arg-type]
+    assert moved == pytest.approx(8) == sum(told) and [each.seen for each in judges] == [7, 3]
+    assert judge(rows, [], lambda *args, **more: None, "listening") == 0  # type: ignore[arg-type]
