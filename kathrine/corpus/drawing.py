@@ -31,7 +31,7 @@ def histogram_svg(histogram: Histogram, limits: Sequence[float] = ()) -> str:
     first, last = min([span[0], *inside]), max([span[-1], *inside]) + 1
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     tallest = max(histogram.kept[number] + histogram.left[number] for number in range(first, last))
-    top = nice_step(tallest, 4)
+    top = max(nice_step(tallest, 4), 1.0)
     peak = top * -(-tallest // top)
     low, high = measure.edges(first)[0], measure.edges(last - 1)[1]
 
@@ -88,16 +88,12 @@ def _beyond(histogram: Histogram, number: int) -> str:
 
 
 def nice_step(span: float, most: int) -> float:
-    """A step of 1, 2 or 5 times a power of ten that cuts a span into no more than `most` parts; 1 at least for
-    whole numbers under `most`."""
+    """A step of 1, 2 or 5 times a power of ten that cuts a span into no more than `most` parts."""
     if span <= 0:
-        return 1
+        return 1.0
     power = 10.0 ** np.floor(np.log10(span / most))
-    for factor in (1, 2, 5, 10):
-        if span / (factor * power) <= most + 1e-9:
-            step = float(factor * power)
-            return max(step, 1.0) if span > 1 and step < 1 and float(span).is_integer() and most == 4 else step
-    raise AssertionError("ten times a power of ten is enough")
+    steps = [factor * power for factor in (1.0, 2.0, 5.0, 10.0)]
+    return float(next(step for step in steps if span / step <= most + 1e-9))
 
 
 def wave_svg(wave_N: np.ndarray, rate: int, pauses: Sequence[tuple[float, float]]) -> str:

@@ -43,7 +43,8 @@ def hours(seconds: float) -> str:
     """`12.34 h`, or minutes and seconds below an hour."""
     if seconds >= 3600:
         return f"{seconds / 3600:.2f} h"
-    return f"{int(seconds // 60)} min {seconds % 60:02.0f} s" if seconds >= 59.5 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{seconds:.1f} s"
 
 
 def share(part: float, whole: float) -> str:
