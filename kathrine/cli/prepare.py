@@ -38,7 +38,12 @@ def command(recipe: str, profile: str | None, sets: tuple[str, ...], as_json: bo
             progress.say(f"  {environment()}{same_command()}")
             return 128 + stopped.number
     if as_json:
-        told = {"folder": str(corpus.folder), "fingerprint": corpus.fingerprint, **corpus.facts}
+        told = {
+            "folder": str(corpus.folder),
+            "page": str(corpus.folder / PAGE),
+            "fingerprint": corpus.fingerprint,
+            **corpus.facts,
+        }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return 0
     from rich.console import Console

@@ -40,7 +40,9 @@ def spark_line(histogram: Histogram) -> tuple[str, str, str]:
         sum(histogram.kept[number] + histogram.left[number] for number in span[first : first + together])
         for first in range(0, len(span), together)
     ]
-    return f"{measure.edges(span[0])[0]:g}", spark(counts), f"{measure.edges(span[-1])[1]:g}"
+    # A few bins are drawn wide: one sign each is hard to see.
+    bars = "".join(bar * max(1, SPARK_WIDTH // 3 // len(counts)) for bar in spark(counts))
+    return f"{measure.edges(span[0])[0]:g}", bars, f"{measure.edges(span[-1])[1]:g}"
 
 
 def figures_view(figures: Figures, facts: Mapping[str, Any], table: PrepareTable) -> Group:
