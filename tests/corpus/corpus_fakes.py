@@ -33,6 +33,7 @@ EASY: dict[str, Any] = {
     "narrowband_hz": 0.0,
     "min_bandwidth_hz": 0.0,
     "min_snr_db": 0.0,
+    "rate_outlier_iqr": 0.0,
 }
 
 

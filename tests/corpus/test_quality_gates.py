@@ -124,7 +124,7 @@ def test_outlying_rates_are_left_out_by_speaker_and_give_their_place_away(audio:
         for number, each in enumerate(given)
     ]
     even[7] = replace(even[7], texts={"text": "ja " + "a" * round(25 * seconds["u007"])})
-    table = {"max_letters_per_second": 60.0}
+    table = {"max_letters_per_second": 60.0, "rate_outlier_iqr": 1.5}
     corpus = prepared(tmp_path, recipe(even, table=table))
     assert rejected(corpus) == {"rate outlier": 1} and "u007" not in {row.id for row in corpus.rows}
     assert not rejected(prepared(tmp_path, recipe(even, table=table | {"rate_outlier_iqr": 0.0})))
