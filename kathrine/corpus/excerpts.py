@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kathrine.corpus.audio import AudioRejected, Conditioning, condition, read_audio, to_mono
+from kathrine.corpus.audio import LEAD_SECONDS, AudioRejected, Conditioning, condition, read_audio, to_mono
 from kathrine.corpus.sound import inner_pauses
 
 SECONDS = 8.0
@@ -66,8 +66,10 @@ def _first_seconds(path: Path, start: float, end: float | None) -> tuple[np.ndar
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
             seconds = SECONDS if end is None else min(SECONDS, end - start)
-            file.seek(min(round(start * rate), file.frames))
-            wave_NC = file.read(round(seconds * rate), dtype="float32", always_2d=True)
+            first = min(round(start * rate), file.frames)
+            lead = min(first, round(LEAD_SECONDS * rate))
+            file.seek(first - lead)
+            wave_NC = file.read(lead + round(seconds * rate), dtype="float32", always_2d=True)[lead:]
     except (soundfile.SoundFileError, RuntimeError, OSError) as problem:
         raise AudioRejected("corrupt", str(problem).splitlines()[0][:120]) from problem
     if not len(wave_NC) or not np.isfinite(wave_NC).all():
