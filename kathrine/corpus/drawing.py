@@ -63,7 +63,7 @@ def histogram_svg(histogram: Histogram, limits: Sequence[float] = ()) -> str:
     step = nice_step(high - low, 8)
     for tick in np.arange(-(-low // step) * step, high + step / 1e6, step):
         parts.append(
-            f'<text class="tick" x="{across(tick)}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{tick:g}</text>'
+            f'<text class="tick" x="{across(tick)}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{tick + 0.0:g}</text>'
         )
     for limit in limits:
         x = across(min(max(limit, low), high))

@@ -202,7 +202,8 @@ def _pauses(figures: Figures, table: PrepareTable, trained: Mapping[Place, Excer
     made = []
     for name, entry in figures.entries.items():
         picture = histogram_svg(entry.pauses, PAUSES.limits(table)) or '<p class="hint">no pause of 0.1 s or more</p>'
-        told = f"{entry.pauses.count:,} pauses in {entry.with_pause:,} of {entry.hours.kept:,} utterances"
+        count = f"{entry.pauses.count:,} pause{'s' * (entry.pauses.count != 1)}"
+        told = f"{count} in {entry.with_pause:,} of {entry.hours.kept:,} utterances"
         examples = []
         for _, _, row in entry.paused:
             excerpt = trained.get((row["entry"], row["id"]))

@@ -35,7 +35,7 @@ summary b::before{content:"▸";display:inline-block;width:1.1em;color:var(--sof
 details[open] summary b::before{content:"▾"}
 summary span{color:var(--soft);font-size:.9rem}summary strong,summary small{text-align:right;
 font-variant-numeric:tabular-nums}
-.utterances{list-style:none;margin:0 0 14px;padding:0;display:grid;
+.utterances{list-style:none;margin:8px 0 14px;padding:0;display:grid;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,280px),1fr));gap:10px}
 .utterances li{background:var(--ground);border:1px solid var(--line);border-radius:8px;padding:8px 12px;
 min-width:0;overflow-wrap:anywhere}

@@ -237,6 +237,7 @@ def test_histograms_have_axes_and_limits() -> None:
     assert max(float(bar["height"] or 0) for bar in bars) == pytest.approx(
         2 * max(float(bar["height"] or 0) for bar in lefts), rel=0.02
     )
+    assert "0" in read.text and "-0" not in read.text
     assert histogram_svg(Histogram(MEASURES[0])) == ""
 
 
