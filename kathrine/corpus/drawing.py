@@ -62,9 +62,8 @@ def histogram_svg(histogram: Histogram, limits: Sequence[float] = ()) -> str:
         parts.append(f"<g><title>{escape(told)}</title>{bars}</g>")
     step = nice_step(high - low, 8)
     for tick in np.arange(-(-low // step) * step, high + step / 1e6, step):
-        parts.append(
-            f'<text class="tick" x="{across(tick)}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{tick + 0.0:g}</text>'
-        )
+        x, y = across(tick), HEIGHT - BOTTOM + 15
+        parts.append(f'<text class="tick" x="{x}" y="{y}" text-anchor="middle">{tick + 0.0:g}</text>')
     for limit in limits:
         x = across(min(max(limit, low), high))
         anchor = "end" if x > WIDTH - 60 else "start" if x < LEFT + 20 else "middle"
