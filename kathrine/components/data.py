@@ -6,9 +6,10 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from kathrine.components.base import Component, Progress
-from kathrine.types import Utterance
+from kathrine.types import Part, Utterance
 from kathrine.workspace import Workspace
 
 
@@ -18,7 +19,8 @@ class SourceContext:
 
     max_hours, speaker_cap_minutes: None for no limit; the kernel enforces both on accepted audio, a source uses
     them to fetch no more than it must. speakers: names to keep (empty: all), matched as a case-insensitive part.
-    offline: nothing may be fetched.
+    offline: nothing may be fetched. part: this machine does one part of the work (`--shard`), None for all of it; only
+    a source that `splits` looks at it.
     """
 
     folder: Path
@@ -31,12 +33,18 @@ class SourceContext:
     min_seconds: float = 0.0
     max_seconds: float = float("inf")
     offline: bool = False
+    part: Part | None = None
 
 
 class Source(Component):
     """A corpus. `[[data]]` with `source = "NAME"` in a recipe; options stand in the same table."""
 
     kind = "source"
+    splits: ClassVar[bool] = False
+    """Whether `prepare` fetches, and `utterances` yields, only `context.part` of the corpus: a block (`Part.block`)
+    of units that are fetched whole, in the order in which `utterances` yields them, so that the parts one after
+    another are what it yields without a part. A source that does not split fetches everything on each machine; the
+    kernel then divides its utterances."""
 
     def variants(self) -> Collection[str] | None:
         """Text variants that utterances may have, as far as the options tell; None where only the data can say.

@@ -30,6 +30,7 @@ EXPLANATIONS = {
     "few words": "fewer words than min_words",
     "missing file": "the recording does not exist",
     "corrupt": "the recording can not be read, or is not whole",
+    "crashed the decoder": "reading the recording ended the process, twice",
     "length differs": "the recording's length is not the one that the corpus says",
     "duplicate": "the same recording as another utterance of the entry",
     "no audio": "neither a recording nor a reference to take the voice from",

@@ -5,22 +5,22 @@ What they find is kept in the stores by recording and model, so that a changed t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from kathrine.corpus import keys
+from kathrine.corpus.listening import Recording, wave_of
 from kathrine.corpus.transcripts import error_rate, plain_letters
 from kathrine.errors import KathrineError
 
 if TYPE_CHECKING:
     from kathrine.components import Language, Progress
-    from kathrine.corpus.audio import Conditioning
+    from kathrine.corpus.measure import Sounds
     from kathrine.corpus.recognise import Recogniser
     from kathrine.corpus.rows import Row
-    from kathrine.corpus.stores import Stores
     from kathrine.recipe.recipe import Recipe
     from kathrine.workspace import Workspace
 
@@ -54,9 +54,7 @@ def judge(rows: Sequence[Row], judges: Sequence[Judge], advance: Callable[..., A
     return told
 
 
-def open_judges(
-    recipe: Recipe, workspace: Workspace, stores: Stores, settings: Conditioning, device: str, progress: Progress
-) -> list[Judge]:
+def open_judges(recipe: Recipe, workspace: Workspace, sounds: Sounds, device: str, progress: Progress) -> list[Judge]:
     """The judges that `[prepare]` asks for; a recogniser is fetched now and loaded when it is first needed.
 
     Raises:
@@ -69,7 +67,7 @@ def open_judges(
 
         if missing := missing_packages():
             raise KathrineError(f"prepare.min_dnsmos needs {missing[0]}", missing[1])
-        made.append(DnsmosJudge(stores, settings, table.min_dnsmos))
+        made.append(DnsmosJudge(sounds, table.min_dnsmos))
     if table.asr_model:
         from kathrine.corpus.recognise import Recogniser, fetch_recogniser
 
@@ -77,71 +75,80 @@ def open_judges(
             table.asr_model, table.asr_revision, workspace, progress, recipe.run.offline, table.max_seconds
         )
         heard = Recogniser(folder, table.asr_language, device)
-        made.append(AsrJudge(stores, settings, heard, mark, recipe.language, table.max_cer, table.asr_batch))
+        made.append(AsrJudge(sounds, heard, mark, recipe.language, table.max_cer, table.asr_batch))
     return made
 
 
-def heard_wave(row: Row, settings: Conditioning) -> np.ndarray:
-    """The conditioned wave of a row at 16 kHz, float32 [N]."""
+def heard_waves(rows: Sequence[Row], sounds: Sounds) -> Iterator[np.ndarray]:
+    """The conditioned waves of rows at 16 kHz, float32 [N], in order. Raises KathrineError where a recording is not
+    here, or changed since it was measured."""
     import soxr
 
-    from kathrine.corpus.encode import conditioned_wave
+    from kathrine.corpus.encode import wave_or_error
+    from kathrine.corpus.measure import refuse_absent
 
-    wave_N = conditioned_wave(row, settings)
-    return soxr.resample(wave_N, settings.sample_rate, JUDGED_RATE, quality="HQ").astype(np.float32, copy=False)
+    recordings = [Recording.of(row.utterance) for row in rows]
+    refuse_absent([one.path for one, row in zip(recordings, rows, strict=True) if row.elsewhere])
+    jobs = [(one, sounds.settings) for one in recordings]
+    for recording, heard in zip(recordings, sounds.workers.map(wave_of, jobs), strict=True):
+        wave_N = wave_or_error(recording, heard)
+        rate = sounds.settings.sample_rate
+        yield soxr.resample(wave_N, rate, JUDGED_RATE, quality="HQ").astype(np.float32, copy=False)
 
 
 @dataclass(slots=True)
 class DnsmosJudge:
     """Overall DNSMOS P.835 of the conditioned wave."""
 
-    stores: Stores
-    settings: Conditioning
+    sounds: Sounds
     least: float
     name: str = "judging quality"
     batch: int = DNSMOS_BATCH
     _score: Callable[[np.ndarray], float] | None = None
 
     def take(self, rows: Sequence[Row]) -> None:
-        wanted = {keys.score_key(row.audio, "dnsmos-p835"): row for row in rows}
-        for key, row in wanted.items():
-            if key not in self.stores.scores:
-                if self._score is None:
-                    from kathrine.corpus.dnsmos import open_dnsmos
+        stores = self.sounds.stores
+        named = [(row, keys.score_key(row.audio, "dnsmos-p835")) for row in rows]
+        wanted = {key: row for row, key in named}
+        new = [key for key in wanted if key not in stores.scores]
+        if new and self._score is None:
+            from kathrine.corpus.dnsmos import open_dnsmos
 
-                    self._score = open_dnsmos()
-                self.stores.scores.add(key, score=self._score(heard_wave(row, self.settings)))
-        for key, values in self.stores.scores.many(wanted).items():
-            score = values["score"]
-            wanted[key].scores["dnsmos"] = score
-            wanted[key].reject("low DNSMOS" if score < self.least else "", f"{score:.2f}")
+            self._score = open_dnsmos()
+        for key, wave_N in zip(new, heard_waves([wanted[key] for key in new], self.sounds), strict=True):
+            assert self._score is not None
+            stores.scores.add(key, score=self._score(wave_N))
+        found = stores.scores.many(wanted)
+        for row, key in named:
+            score = row.scores["dnsmos"] = found[key]["score"]
+            row.reject("low DNSMOS" if score < self.least else "", f"{score:.2f}")
 
 
 @dataclass(slots=True)
 class AsrJudge:
     """Letters in which a recogniser's transcript differs from the spoken text, as a share of the text's."""
 
-    stores: Stores
-    settings: Conditioning
+    sounds: Sounds
     recogniser: Recogniser
     mark: str
     language: Language | None
     most: float
     batch: int
     name: str = "recognising"
-    _spoken: dict[str, str] = field(default_factory=dict)
 
     def take(self, rows: Sequence[Row]) -> None:
-        by_key = {keys.score_key(row.audio, f"asr {self.mark}"): row for row in rows}
-        new = [key for key in by_key if key not in self.stores.transcripts]
+        stores = self.sounds.stores
+        named = [(row, keys.score_key(row.audio, f"asr {self.mark} {self.recogniser.language}")) for row in rows]
+        by_key = {key: row for row, key in named}
+        new = [key for key in by_key if key not in stores.transcripts]
         if new:
-            waves = [heard_wave(by_key[key], self.settings) for key in new]
+            waves = list(heard_waves([by_key[key] for key in new], self.sounds))
             for key, text in zip(new, self.recogniser.transcribe(waves), strict=True):
-                self.stores.transcripts.add(key, text=text)
-        texts = self.stores.texts.many({row.texts["text"] for row in rows}, ["spoken"])
-        for key, values in self.stores.transcripts.many(by_key).items():
-            row = by_key[key]
-            self._compare(row, texts[row.texts["text"]]["spoken"], values["text"])
+                stores.transcripts.add(key, text=text)
+        texts = stores.texts.many({row.texts["text"] for row in rows}, ["spoken"])
+        found = stores.transcripts.many(by_key)
+        for row, key in named:
+            self._compare(row, texts[row.texts["text"]]["spoken"], found[key]["text"])
 
     def _compare(self, row: Row, given: str, heard: str) -> None:
         # A recogniser writes 40 where the text to be spoken says forty: the language's rules make them alike.

@@ -68,14 +68,20 @@ def speaker_key(audio: str, speaker_encoder: str) -> str:
     return digest("speaker", audio, speaker_encoder)
 
 
+def imported_voice_key(embedding: tuple[float, ...], speaker_encoder: str) -> str:
+    """A speaker embedding that came with the row."""
+    return digest("imported voice", embedding, speaker_encoder)
+
+
 def text_key(written: str, variant: str, rules: str, tokenizer: str, cut: bool) -> str:
     """Spoken text and token ids. `cut`: for a clip that ends mid-speech (no added full stop)."""
     return digest("text", written, variant, rules, tokenizer, cut)
 
 
 def recipe_key(recipe: Recipe) -> str:
-    """What of a recipe decides which corpus is prepared; devices and batch sizes do not."""
-    prepare = recipe.prepare.model_dump(mode="json", exclude={"batch", "batch_seconds", "asr_batch", "device"})
+    """What of a recipe decides which corpus is prepared; devices, batch sizes and workers do not."""
+    without = {"batch", "batch_seconds", "asr_batch", "device", "workers"}
+    prepare = recipe.prepare.model_dump(mode="json", exclude=without)
     data = [
         [
             entry.name,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kathrine.recipe.tables import PrepareTable
 
 MANY_CUT = 0.5
-DAMAGE = ("missing file", "corrupt", "length differs", "bad codes", "bad reference")
+DAMAGE = ("missing file", "corrupt", "crashed the decoder", "length differs", "bad codes", "bad reference")
 SPLIT_COLUMNS = {"train": "train", "valid.": "validation", "test": "test"}
 
 

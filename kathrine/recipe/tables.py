@@ -81,6 +81,9 @@ class PrepareTable(QualityOptions):
     """Seconds of (padded) audio encoded at once, at most: what bounds the memory."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where codec and speaker encoder run."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that decode and condition recordings; 0: one for each core, 8 at most, and none while there are fewer
+    than 64 recordings to listen to."""
 
 
 class PromptTable(Options):

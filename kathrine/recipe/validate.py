@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from kathrine.catalog import Catalog
 from kathrine.components import Component, Options, Source
 from kathrine.errors import KathrineError
+from kathrine.recipe.judging import missing_for_gates
 from kathrine.recipe.layers import TOP_LEVEL, Layer, dotted
 from kathrine.recipe.messages import extra_key, validated
 from kathrine.recipe.positions import KeyPath
@@ -159,22 +160,6 @@ def check_together(layer: Layer, prepare: PrepareTable | None, train: TrainTable
             layer.report(("train", length), message)
         if not has_curriculum and not length:
             layer.report(("train",), "how long? Set epochs or steps, or name a curriculum")
-
-
-def missing_for_gates(prepare: PrepareTable) -> Iterator[tuple[str, str]]:
-    """What the optional gates need and is not here, as key and sentence."""
-    if prepare.min_dnsmos:
-        from kathrine.corpus.dnsmos import missing_packages
-
-        if missing := missing_packages():
-            yield "min_dnsmos", f"needs {missing[0]}: {missing[1]}"
-    if prepare.asr_model and (Path(prepare.asr_model).is_absolute() or Path(prepare.asr_model).is_dir()):
-        from kathrine.corpus.recognise import kind_of
-
-        try:
-            kind_of(Path(prepare.asr_model), prepare.asr_model)
-        except KathrineError as error:
-            yield "asr_model", f"{error.message}; {error.hint}"
 
 
 def _check_entry(layer: Layer, path: KeyPath, entry: DataTable) -> None:

@@ -5,7 +5,7 @@ Shapes: F frames of one utterance, Q codebooks, H width of the talker's hidden s
 This module imports no torch: tensors are annotated by name only.
 """
 
-from kathrine.types.data import Example, PromptedExample, Split, Utterance
+from kathrine.types.data import Example, Part, PromptedExample, Split, Utterance
 from kathrine.types.model import (
     Fingerprints,
     Generated,
@@ -44,6 +44,7 @@ __all__ = [
     "LossTerm",
     "ModelFacts",
     "ParameterSpec",
+    "Part",
     "PromptedExample",
     "RunInfo",
     "RunOutcome",

@@ -62,6 +62,7 @@ class NpscSource(Source):
 
     name = "npsc"
     Options = NpscOptions
+    splits = True
 
     def variants(self) -> tuple[str, ...]:
         return tuple(self.options.fields)
@@ -77,18 +78,20 @@ class NpscSource(Source):
 
     def prepare(self, context: SourceContext) -> None:
         files, plan = self._plan(context, loud=True)
-        total = sum(files.size(self._archive(*day)) or 0 for day in plan.days) / 1e6
-        with context.progress.task(f"{self.label}: {len(plan.days)} meeting days (MB)", total) as advance:
-            for folder, day in plan.days:
+        days = part_of(plan.days, context)
+        total = sum(files.size(self._archive(*day)) or 0 for day in days) / 1e6
+        with context.progress.task(f"{self.label}: {len(days)} meeting days (MB)", total) as advance:
+            for folder, day in days:
                 size = (files.size(self._archive(folder, day)) or 0) / 1e6
                 told = self._unpacked(files, folder, day, context, lambda megabytes: advance(megabytes))
                 advance(max(0.0, size - told))
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
         files, plan = self._plan(context, loud=False)
-        by_day: dict[tuple[str, str], list[Sentence]] = {day: [] for day in plan.days}
+        by_day: dict[tuple[str, str], list[Sentence]] = {day: [] for day in part_of(plan.days, context)}
         for sentence in plan.sentences:
-            by_day[sentence.folder, sentence.day].append(sentence)
+            if (sentence.folder, sentence.day) in by_day:
+                by_day[sentence.folder, sentence.day].append(sentence)
         for (folder, day), sentences in by_day.items():
             archive = self._archive(folder, day)
             where = self._clips(files, folder, day)
@@ -244,6 +247,11 @@ class NpscSource(Source):
             f"{self.label}: {archive} of {files.label} is damaged ({reason})",
             "get the file again; everything that is unpacked already is kept",
         ) from reason
+
+
+def part_of(days: list[tuple[str, str]], context: SourceContext) -> list[tuple[str, str]]:
+    """The days of this machine's part; all of them without one."""
+    return days if context.part is None else days[context.part.block(len(days))]
 
 
 def utterance_of(sentence: Sentence, stem: str, folder: Path, clip: dict[str, Any]) -> Utterance:

@@ -18,11 +18,16 @@ from kathrine.components import SpokenText
 from kathrine.corpus import dnsmos, recognise
 from kathrine.corpus.dnsmos import open_dnsmos, windows
 from kathrine.corpus.judges import judge
+from kathrine.corpus.merging import merge
 from kathrine.corpus.recognise import Recogniser
+from kathrine.corpus.shards import prepare_shard
 from kathrine.corpus.transcripts import edit_distance, error_rate, plain_letters
 from kathrine.datafiles import bundled_sample
 from kathrine.errors import KathrineError, RecipeError
+from kathrine.progress import SilentProgress
 from kathrine.recipe import load_recipe
+from kathrine.types import Part
+from kathrine.workspace import Workspace
 
 # --------------------------------------------------------------------------- letters
 
@@ -119,6 +124,26 @@ def test_a_low_score_is_counted_and_asked_for_once(tmp_path: Path, monkeypatch: 
     assert next(row for row in told if row.get("reason") == "low DNSMOS")["detail"].startswith("2.")
     second = prepared(tmp_path, recipe([*listed, short], table={"min_dnsmos": 3.05, "min_seconds": 0.5}))
     assert rejected(second) == {"too short": 1, "low DNSMOS": 11} and len(calls) == 20
+
+
+def test_shards_are_judged_where_their_recordings_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dnsmos, "open_dnsmos", lambda: lambda wave_N: round(1 + len(wave_N) / 16000, 2))
+    listed = utterances(tmp_path / "audio", 24)
+    listed[3] = replace(listed[3], texts={"text": "dette er \ud800 brutt"})
+    made = recipe(listed, table={"min_dnsmos": 2.1})
+    whole = prepared(tmp_path / "whole", made)
+    assert rejected(whole)["low DNSMOS"] > 3 and rejected(whole)["control characters"] == 1
+    folders = []
+    for number in (1, 2):
+        prepare_shard(made, Workspace(tmp_path / f"m{number}"), SilentProgress(), Part(number, 2))  # type: ignore[arg-type]
+        folders.append(tmp_path / f"m{number}" / "corpus" / "shards" / f"{number}-of-2")
+    (tmp_path / "audio").rename(tmp_path / "elsewhere")
+    monkeypatch.setattr(dnsmos, "open_dnsmos", lambda: pytest.fail("it was judged before"))
+    merge(made, Workspace(tmp_path / "merged"), SilentProgress(), folders)  # type: ignore[arg-type]
+    merged = prepared(tmp_path / "merged", made)
+    assert merged.fingerprint == whole.fingerprint and merged.facts == whole.facts
+    page = (merged.folder / "corpus.html").read_text(encoding="utf-8")
+    assert "low DNSMOS" in page and "does not exist" in page
 
 
 def test_what_was_heard_is_compared_letter_by_letter_and_as_it_is_spoken(

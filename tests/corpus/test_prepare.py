@@ -321,6 +321,6 @@ def test_what_can_not_be_opened_is_named(audio: Path, tmp_path: Path) -> None:
     with pytest.raises(KathrineError, match="no utterance 'a/none'"):
         corpus.example("a/none")
     marker = corpus.folder / "complete.json"
-    marker.write_text(marker.read_text().replace('"format": 1', '"format": 0'))
+    marker.write_text(marker.read_text().replace('"format": 2', '"format": 0'))
     with pytest.raises(KathrineError, match="another kathrine"):
         PreparedCorpus.open(corpus.folder)

@@ -141,7 +141,7 @@ def test_text_with_characters_of_no_text_is_counted_and_can_be_read_again(audio:
     corpus = prepared(tmp_path, recipe(given))
     assert rejected(corpus) == {"control characters": 2}
     told = verdicts(corpus)
-    assert told["u002"]["detail"] == "U+D800 at 10" and told["u002"]["texts"]["text"] == "dette er \\ud800 brutt"
+    assert told["u002"]["detail"] == "U+FFFD at 10" and told["u002"]["texts"]["text"] == "dette er \ufffd brutt"
 
 
 def test_what_changes_a_verdict_makes_another_corpus(audio: Path, tmp_path: Path) -> None:

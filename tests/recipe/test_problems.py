@@ -246,7 +246,7 @@ def test_a_curriculum_takes_the_place_of_an_inherited_length(tmp_path, catalog):
         recipe = load_recipe(path, profile, catalog=catalog)
         assert recipe.train.steps is None and recipe.curriculum is not None
     path.write_text('extends = "parent.toml"\n[curriculum.in_order]\n[train]\nsteps = 2\n')
-    with pytest.raises(RecipeError, match="child.toml:4: train.steps: the curriculum gives the length"):
+    with pytest.raises(RecipeError, match=r"child\.toml:4: train\.steps: the curriculum gives the length"):
         load_recipe(path, catalog=catalog)
 
 

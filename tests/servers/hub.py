@@ -5,7 +5,7 @@ of files with ranges, and errors with their codes. Contents come from folders. E
 faults can be planted: a body that breaks off, a 503 once.
 
 The client reads its settings at import, so tests run it in a process of its own: see `environment` and
-`run_client`. Not covered: uploads, Xet, pull requests.
+`run_client`. Uploads: hub_writes.py. Not covered: Xet, pull requests.
 """
 
 from __future__ import annotations
@@ -60,12 +60,13 @@ class Revision:
 
 @dataclass
 class Repository:
-    """Revisions by name; gated: every read is refused."""
+    """Revisions by name; gated: every read is refused; private: read with a token alone."""
 
     kind: str
     name: str
     revisions: dict[str, Revision] = field(default_factory=dict)
     gated: bool = False
+    private: bool = False
 
     def find(self, revision: str) -> Revision | None:
         by_sha = {known.sha: known for known in self.revisions.values()}
@@ -78,13 +79,15 @@ class Hub:
     log: requests in the order in which they came.
     """
 
+    handler: type[HubHandler] = HubHandler
+
     def __init__(self) -> None:
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.log: list[Request] = []
         self.truncations: dict[str, tuple[int, int]] = {}
         self.failures: dict[str, tuple[int, int]] = {}
         self.lock = threading.Lock()
-        handler = type("Handler", (HubHandler,), {"hub": self})
+        handler = type("Handler", (self.handler,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -84,7 +84,7 @@ class HubHandler(BaseHTTPRequestHandler):
     def revision(self, kind: str, name: str, revision: str) -> Revision | None:
         """The revision asked for, or None after the error was sent."""
         repository = self.hub.repositories.get((kind, name))
-        if repository is None:
+        if repository is None or (repository.private and not self.headers.get("Authorization")):
             self.refuse("RepoNotFound")
             return None
         if repository.gated:
@@ -107,7 +107,7 @@ class HubHandler(BaseHTTPRequestHandler):
                         "author": name.split("/")[0],
                         "sha": revision.sha,
                         "siblings": [{"rfilename": file} for file in revision.files],
-                        "private": False,
+                        "private": self.hub.repositories[kind, name].private,
                         "gated": False,
                         "disabled": False,
                         "tags": [],

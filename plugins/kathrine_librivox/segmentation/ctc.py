@@ -90,7 +90,7 @@ def align(
     wild_states = np.flatnonzero(ids_S == WILD)
     ids_S[wild_states] = blank
     break_B = 2 * np.asarray(sorted(set(breaks)), dtype=np.int64)
-    if len(break_B) and not (0 <= break_B[0] and break_B[-1] < states):
+    if len(break_B) and not (break_B[0] >= 0 and break_B[-1] < states):
         raise ValueError(f"breaks must lie between 0 and {count}")
     may_pass = np.zeros(max(count - 1, 0), dtype=bool)
     may_pass[:] = labels_L[1:] != labels_L[:-1]
