@@ -15,6 +15,7 @@ from kathrine.errors import KathrineError
 COMMANDS = {
     "run": "Train, validate and export: everything a recipe says.",
     "prepare": "Fetch the data of a recipe and encode it; `run` does this by itself.",
+    "data": "Show, find and play what was prepared: hours, reasons, utterances.",
     "speak": "Say texts with a run, a checkpoint, an adapter or a model, and measure what comes out.",
     "listen": "Write a blind listening page of two or three systems, or score its results.",
     "check": "Find every mistake in a recipe and print its plan; needs no weights.",

@@ -122,12 +122,19 @@ def show(corpus: PreparedCorpus, as_json: bool) -> None:
 
     from rich.console import Console
 
+    from kathrine.corpus.page import NAME as PAGE
     from kathrine.corpus.report import corpus_table
 
     if as_json:
-        told = {"folder": str(corpus.folder), "fingerprint": corpus.fingerprint, **corpus.facts}
+        told = {
+            "folder": str(corpus.folder),
+            "page": str(corpus.folder / PAGE),
+            "fingerprint": corpus.fingerprint,
+            **corpus.facts,
+        }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     Console().print(corpus_table(corpus.facts))
     click.echo(f"prepared corpus: {corpus.folder}")
-    click.echo("every utterance with its verdict: manifest.jsonl in that folder")
+    click.echo("every utterance with its verdict: manifest.jsonl in that folder, or `kathrine data`")
+    click.echo(f"to look at and listen to: {corpus.folder / PAGE}")

@@ -13,11 +13,12 @@ from typing import Any
 
 from kathrine.corpus.card import dataset_card
 from kathrine.corpus.files import sync, write_json, write_text
-from kathrine.corpus.manifest import to_row, write_lines
+from kathrine.corpus.manifest import write_lines
 from kathrine.corpus.measure import chunks
 from kathrine.corpus.prepared import FILES, FORMAT, GROUP_ROWS, SHARD_ROWS, file_of, shard_name
 from kathrine.corpus.rows import Row
 from kathrine.corpus.stores import Stores, arrow_schema
+from kathrine.corpus.verdicts import verdict
 
 EXAMPLES = {
     "entry": "string",
@@ -114,27 +115,11 @@ def assemble(
         for portion in chunks(rows, SHARD_ROWS):
             writer.write_table(pa.Table.from_pylist([index_row(row) for row in portion], schema=schema))
     sync(temporary / "index.parquet")
-    write_lines(temporary / "manifest.jsonl", map(_verdict, everything))
+    write_lines(temporary / "manifest.jsonl", map(verdict, everything))
     write_json(temporary / "facts.json", facts)
     write_text(temporary / "README.md", dataset_card(facts, fingerprint, {file_of(row) for row in rows}))
     write_json(temporary / "complete.json", {"format": FORMAT, "fingerprint": fingerprint, "rows": len(rows)})
     os.replace(temporary, folder)  # noqa: PTH105
-
-
-def _verdict(row: Row) -> dict[str, Any]:
-    told = {"entry": row.entry, **to_row(row.utterance), "split": row.split, "kept": row.kept}
-    if row.reason:
-        told |= {"reason": row.reason} | ({"detail": row.detail} if row.detail else {})
-    if row.sound is not None:
-        sound = row.sound
-        told |= {"original_rate": sound.original_rate, "bandwidth_hz": sound.bandwidth_hz, "cut": row.cut}
-        told |= {"conditioned_seconds": round(sound.seconds, 4), "silence": round(sound.silence, 4)}
-        told |= {
-            "clipped": round(sound.clipped, 6),
-            "rms_db": round(sound.rms_db, 2),
-            "peak_db": round(sound.peak_db, 2),
-        }
-    return told
 
 
 def _examples(rows: Sequence[Row], stores: Stores) -> Any:

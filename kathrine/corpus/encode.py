@@ -155,7 +155,9 @@ def _read_ahead(
 
     def first() -> tuple[list[Row], list[np.ndarray]]:
         batch, recordings, futures = ahead.popleft()
-        return batch, [_wave(recording, future.result()) for recording, future in zip(recordings, futures, strict=True)]
+        return batch, [
+            wave_or_error(recording, future.result()) for recording, future in zip(recordings, futures, strict=True)
+        ]
 
     for batch in plan:
         recordings = [Recording.of(row.utterance) for row in batch]
@@ -175,7 +177,8 @@ def _encode_batch(batch: Sequence[Row], waves: Sequence[np.ndarray], stores: Sto
             stores.speakers.add(row.speaker_key, embedding=encoders.embedding(wave_N))
 
 
-def _wave(recording: Recording, heard: np.ndarray | Refused | Crashed) -> np.ndarray:
+def wave_or_error(recording: Recording, heard: np.ndarray | Refused | Crashed) -> np.ndarray:
+    """The wave of a recording that was measured before. Raises KathrineError where its file changed since."""
     if isinstance(heard, np.ndarray):
         return heard
     why = heard.detail or getattr(heard, "reason", "")

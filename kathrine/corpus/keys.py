@@ -16,6 +16,9 @@ from kathrine.corpus.text import rules_key
 if TYPE_CHECKING:
     from kathrine.recipe.recipe import Recipe
 
+MEASURES = 2
+"""Raise it when what `kathrine.corpus.sound` measures changes: part of the key of measurements, and of no other."""
+
 
 def digest(*parts: Any) -> str:
     """SHA-256 (hex) of the parts, which must be of types that JSON knows."""
@@ -39,9 +42,15 @@ def audio_key(content: str, start: float | None, end: float | None, conditioning
     return digest("audio", content, start, end, conditioning)
 
 
-def sound_key(audio: str, seconds: float | None) -> str:
-    """What was measured of it. `seconds`: the length that it is supposed to have."""
-    return digest("sound", audio, seconds)
+def sound_key(audio: str, seconds: float | None, noise: bool = True) -> str:
+    """What was measured of it. `seconds`: the length that it is supposed to have; `noise`: whether its
+    signal-to-noise ratio was."""
+    return digest("sound", MEASURES, audio, seconds, noise)
+
+
+def score_key(audio: str, model: str) -> str:
+    """What a model made of a conditioned wave: a score, or a transcript."""
+    return digest("score", audio, model)
 
 
 def codes_key(audio: str, codec: str) -> str:
@@ -71,7 +80,8 @@ def text_key(written: str, variant: str, rules: str, tokenizer: str, cut: bool) 
 
 def recipe_key(recipe: Recipe) -> str:
     """What of a recipe decides which corpus is prepared; devices, batch sizes and workers do not."""
-    prepare = recipe.prepare.model_dump(mode="json", exclude={"batch", "batch_seconds", "device", "workers"})
+    without = {"batch", "batch_seconds", "asr_batch", "device", "workers"}
+    prepare = recipe.prepare.model_dump(mode="json", exclude=without)
     data = [
         [
             entry.name,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kathrine.corpus.audio import AudioRejected, Conditioning, Sound, condition, read_audio
+from kathrine.corpus.audio import AudioRejected, Conditioning, condition, read_audio
+from kathrine.corpus.sound import Sound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,18 +39,23 @@ class Refused:
     detail: str = ""
 
 
-def conditioned(recording: Recording, settings: Conditioning, limit: float = 0.0) -> tuple[np.ndarray, Sound] | Refused:
-    """The conditioned wave float32 [samples] and what was measured. limit: seconds beyond which nothing is decoded."""
+def conditioned(
+    recording: Recording, settings: Conditioning, limit: float = 0.0, find_noise: bool = False
+) -> tuple[np.ndarray, Sound] | Refused:
+    """The conditioned wave float32 [samples] and what was measured. limit: seconds beyond which nothing is decoded;
+    find_noise: measure the signal-to-noise ratio too."""
     try:
         wave_NC, rate = read_audio(Path(recording.path), recording.start, recording.end, recording.seconds, limit)
-        return condition(wave_NC, rate, settings)
+        return condition(wave_NC, rate, settings, find_noise)
     except AudioRejected as rejected:
         return Refused(rejected.reason, rejected.detail)
 
 
-def listen(recording: Recording, settings: Conditioning, limit: float = 0.0) -> Sound | Refused:
+def listen(
+    recording: Recording, settings: Conditioning, limit: float = 0.0, find_noise: bool = False
+) -> Sound | Refused:
     """What is measured of a recording; its wave is dropped."""
-    heard = conditioned(recording, settings, limit)
+    heard = conditioned(recording, settings, limit, find_noise)
     return heard if isinstance(heard, Refused) else heard[1]
 
 

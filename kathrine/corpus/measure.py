@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kathrine.corpus import keys
-from kathrine.corpus.audio import Conditioning, Sound
-from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, tags_gate, text_gate
+from kathrine.corpus.audio import Conditioning
+from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, rate_outliers, tags_gate, text_gate
+from kathrine.corpus.judges import Judge, judge
 from kathrine.corpus.listening import Recording, listen
 from kathrine.corpus.rows import Row
 from kathrine.corpus.select import ORDER, budgets, choose
+from kathrine.corpus.sound import Sound
 from kathrine.corpus.stores import Stores
 from kathrine.corpus.text import clean, letters, rules_key, spoken_text, without_added_stop
 from kathrine.corpus.workers import Crashed, Workers
@@ -110,11 +112,12 @@ class Texts:
 
 @dataclass(slots=True)
 class Sounds:
-    """Content hashes and measurements of recordings."""
+    """Content hashes and measurements of recordings. find_noise: measure the signal-to-noise ratio too."""
 
     stores: Stores
     settings: Conditioning
     workers: Workers
+    find_noise: bool = False
 
     def take(self, rows: Sequence[Row], limit: float) -> float:
         """Set content, audio, sound and seconds of rows that have a recording; reject what can not be read.
@@ -130,13 +133,13 @@ class Sounds:
             if not row.kept:
                 continue
             row.audio = keys.audio_key(row.content, utterance.start, utterance.end, self.settings.key())
-            key = keys.sound_key(row.audio, utterance.seconds)
+            key = keys.sound_key(row.audio, utterance.seconds, self.find_noise)
             by_key.setdefault(key, []).append(row)
             recordings.setdefault(key, Recording.of(utterance))
         new = [key for key in by_key if key not in self.stores.sounds]
         refuse_absent([recordings[key].path for key in new if by_key[key][0].elsewhere])
         listened = 0.0
-        jobs = [(recordings[key], self.settings, limit) for key in new]
+        jobs = [(recordings[key], self.settings, limit, self.find_noise) for key in new]
         for key, heard in zip(new, self.workers.map(listen, jobs), strict=True):
             if isinstance(heard, Sound):
                 listened += heard.seconds
@@ -160,7 +163,7 @@ class Sounds:
         if values["rejected"]:
             row.reject(values["rejected"], values["detail"])
             return
-        row.sound = Sound(**json.loads(values["sound"]))
+        row.sound = Sound.of(json.loads(values["sound"]))
         row.cut = row.cut or row.sound.open_end
         if not row.imported:
             row.seconds = row.sound.seconds
@@ -218,6 +221,12 @@ def gate(row: Row, table: PrepareTable) -> None:
         row.reject(duration_gate(row.seconds, table) or rate_gate(row.letters, row.seconds, table))
 
 
+def split_outliers(rows: Sequence[Row], table: PrepareTable) -> tuple[list[Row], list[Row]]:
+    """Rows that are left, and those whose speaking rate is far from that of their speaker's others."""
+    odd = rate_outliers(((row.speaker, row.letters / row.seconds) for row in rows), table)
+    return [row for place, row in enumerate(rows) if place not in odd], [rows[place] for place in sorted(odd)]
+
+
 def measure_and_choose(
     rows: Sequence[Row],
     table: DataTable,
@@ -226,6 +235,7 @@ def measure_and_choose(
     needs_other: bool,
     progress: Progress,
     description: str,
+    judges: Sequence[Judge] = (),
 ) -> None:
     """Measure rows until max_hours is met, or all of them; reject what fails a gate or is not wanted.
 
@@ -238,7 +248,7 @@ def measure_and_choose(
     began, listened = time.monotonic(), 0.0
     with progress.task(description, total=sum(map(len, waiting.values()))) as advance:
         while True:
-            passed = [row for row in rows if row.kept and id(row) in heard]
+            passed, outliers = split_outliers([row for row in rows if row.kept and id(row) in heard], prepare)
             choice = choose(passed, table, needs_other, allowed)
             missing = _missing(choice.used, allowed, waiting)
             if not missing:
@@ -254,14 +264,17 @@ def measure_and_choose(
                     heard.add(id(row))
                     if row.kept and row.audio:
                         recordings.add(row.audio)
+                judged = judge(portion, judges, advance, description)
                 sounds.stores.flush()
                 seconds -= sum(row.seconds for row in portion if row.kept)
                 speed = listened / max(time.monotonic() - began, 1e-9)
                 # Nothing to listen to: all of it was measured before.
                 told = f"{description}, {speed:.0f} x real time" if listened else None
-                advance(len(portion), description=told)
+                advance(len(portion) - judged, description=told)
     for place, reason in choice.left_out.items():
         passed[place].reject(reason)
+    for row in outliers:
+        row.reject("rate outlier")
     for rest in waiting.values():
         for row in rest:
             row.reject("max_hours")

@@ -7,6 +7,7 @@ them."""
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +18,11 @@ from kathrine.corpus.assemble import assemble, content_digest
 from kathrine.corpus.audio import Conditioning
 from kathrine.corpus.encode import Encoders, encode
 from kathrine.corpus.files import locked, write_json
+from kathrine.corpus.gates import gates_of
+from kathrine.corpus.judges import Judge, open_judges
 from kathrine.corpus.listing import Listing
 from kathrine.corpus.measure import Sounds, Texts, chunks, measure_and_choose
+from kathrine.corpus.page import write_page
 from kathrine.corpus.prepared import REFERENCE_ID, PreparedCorpus
 from kathrine.corpus.report import corpus_facts, entry_facts, shortfall_notes, tell, tell_damaged
 from kathrine.corpus.rows import Row, list_rows
@@ -26,6 +30,7 @@ from kathrine.corpus.select import fix_where_drawing_fails, fixed_references, ho
 from kathrine.corpus.spool import Spool
 from kathrine.corpus.stores import Stores
 from kathrine.corpus.text import rules_key
+from kathrine.corpus.verdicts import verdicts_digest
 from kathrine.corpus.voices import file_reference, own_references, prefer_utterances
 from kathrine.corpus.workers import Workers
 from kathrine.errors import KathrineError
@@ -51,6 +56,7 @@ class Bench:
     sounds: Sounds
     texts: Texts
     spool: Spool
+    judges: Sequence[Judge]
     part: Part | None = None
     listing: Listing | None = None
 
@@ -92,7 +98,8 @@ def prepare_folder(recipe: Recipe, workspace: Workspace, progress: Progress) -> 
             told[entry.name] = entry_facts(entry.source.name, rows, notes)
             tell_damaged(entry.name, rows, progress)
         stores.flush()
-        facts_of_corpus = corpus_facts(facts, fingerprints, settings.key(), rules_key(recipe.language), told)
+        rules, verdicts = rules_key(recipe.language), verdicts_digest(everything)
+        facts_of_corpus = corpus_facts(facts, fingerprints, settings.key(), rules, told, verdicts)
         refuse_empty(recipe, facts_of_corpus)
 
         # 4. Encode what is not in the stores, and write the corpus under the name of its content.
@@ -107,8 +114,9 @@ def prepare_folder(recipe: Recipe, workspace: Workspace, progress: Progress) -> 
         recipes.mkdir(exist_ok=True)
         write_json(recipes / f"{keys.recipe_key(recipe)}.json", {"corpus": folder.name})
 
-    # 5. Say what became of it.
+    # 5. Say what became of it, and write the page that shows it.
     tell(facts_of_corpus, recipe.prepare, progress)
+    write_page(folder, facts_of_corpus, recipe.prepare, settings)
     return folder
 
 
@@ -133,9 +141,12 @@ def make_bench(
 ) -> Bench:
     """What entries are prepared with, on the stores below `folder`, whose lock must be held."""
     stores = Stores.open(folder)
-    sounds = Sounds(stores, Conditioning.of(recipe.prepare, facts.sample_rate), workers)
+    settings = Conditioning.of(recipe.prepare, facts.sample_rate)
+    sounds = Sounds(stores, settings, workers, find_noise=recipe.prepare.min_snr_db > 0)
     texts = Texts(stores, recipe.language, fingerprints.text, lambda: recipe.model.open_text(workspace))
-    return Bench(recipe, workspace, progress, facts, fingerprints, stores, sounds, texts, Spool(folder), part)
+    device = device_of(recipe) if recipe.prepare.asr_model else "cpu"
+    judges = open_judges(recipe, workspace, sounds, device, progress)
+    return Bench(recipe, workspace, progress, facts, fingerprints, stores, sounds, texts, Spool(folder), judges, part)
 
 
 def encoders_of(bench: Bench) -> Encoders:
@@ -166,9 +177,9 @@ def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row],
     notes += more
 
     drop = recipe.prepare.single_utterance_speakers == "drop"
-    measure_and_choose(
-        rows, table, recipe.prepare, bench.sounds, has_voice and drop, progress, f"listening to {entry.name}"
-    )
+    description, gates = f"listening to {entry.name}", gates_of(entry, recipe.prepare)
+    needs_other = has_voice and drop
+    measure_and_choose(rows, table, gates, bench.sounds, needs_other, progress, description, bench.judges)
     kept = [row for row in rows if row.kept]
     cut = [row for row in kept if row.cut]
     for portion in chunks(cut):
@@ -177,7 +188,7 @@ def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row],
     notes += variant_notes(variants, kept) + shortfall_notes(table, rows)
 
     if not any(row.split == "validation" for row in kept):
-        hold_out(kept, table.validation_share, has_voice and drop)
+        hold_out(kept, table.validation_share, needs_other)
     hidden = prefer_utterances(kept, hidden)
     if table.reference == "fixed":
         fixed_references(kept)

@@ -1,8 +1,8 @@
 """`kathrine prepare RECIPE --push OWNER/NAME`: a prepared corpus as a dataset on the Hub, through the official client.
 
 Private unless something else is asked for. What is there already is not sent again, so an upload that stopped goes on;
-the marker of a complete corpus is written last, so half an upload is never taken for a whole one. The manifest stays
-here: it names files of this machine, and holds what was rejected."""
+the marker of a complete corpus is written last, so half an upload is never taken for a whole one. The manifest and
+the page stay here: they name files of this machine, and hold what was rejected."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +75,10 @@ def corpus_facts(
     conditioning: str,
     rules: str,
     entries: dict[str, dict[str, Any]],
+    verdicts: str = "",
 ) -> dict[str, Any]:
-    """Facts of a whole corpus; the same inputs give the same facts."""
+    """Facts of a whole corpus; the same inputs give the same facts. verdicts: digest of what is told of every
+    utterance, so that a corpus is never taken for another one with the same counts."""
     return {
         "entries": entries,
         "model": {"family": model.family, "sample_rate": model.sample_rate, "codebooks": model.codebooks},
@@ -88,6 +90,7 @@ def corpus_facts(
         },
         "conditioning": conditioning,
         "text_rules": rules,
+        "verdicts": verdicts,
     }
 
 
@@ -101,18 +104,24 @@ def tell(facts: dict[str, Any], table: PrepareTable, progress: Progress) -> None
         )
         for note in entry["notes"]:
             progress.say(f"{name}: {note}")
-        if 0 < entry["bandwidth_hz"] < table.narrowband_hz:
-            rates = " and ".join(f"{rate} Hz" for rate in entry["original_rates"])
-            progress.warn(
-                f"{name}: these recordings reach up to {entry['bandwidth_hz'] / 1000:.1f} kHz only (median; "
-                f"files of {rates}): s, f and kj will sound dull. Look for a version of this corpus with a "
-                "higher sampling rate or bit rate"
-            )
-        if entry["cut_share"] > MANY_CUT:
-            progress.warn(
-                f"{name}: {entry['cut_share']:.0%} of the recordings stop in the middle of speech; the model "
-                "does not learn from them where an utterance ends"
-            )
+        for warning in warnings_of(name, entry, table):
+            progress.warn(warning)
+
+
+def warnings_of(name: str, entry: Mapping[str, Any], table: PrepareTable) -> Iterator[str]:
+    """What will limit the result, by the facts of an entry."""
+    if 0 < entry["bandwidth_hz"] < table.narrowband_hz:
+        rates = " and ".join(f"{rate} Hz" for rate in entry["original_rates"])
+        yield (
+            f"{name}: these recordings reach up to {entry['bandwidth_hz'] / 1000:.1f} kHz only (median; "
+            f"files of {rates}): s, f and kj will sound dull. Look for a version of this corpus with a "
+            "higher sampling rate or bit rate"
+        )
+    if entry["cut_share"] > MANY_CUT:
+        yield (
+            f"{name}: {entry['cut_share']:.0%} of the recordings stop in the middle of speech; the model "
+            "does not learn from them where an utterance ends"
+        )
 
 
 def tell_damaged(entry: str, rows: Sequence[Row], progress: Progress) -> None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kathrine.corpus import keys
+from kathrine.corpus.gates import characters_gate
 from kathrine.corpus.manifest import check_utterances
 from kathrine.errors import KathrineError
 from kathrine.types import Fingerprints, ModelFacts, Split, Utterance
 
 if TYPE_CHECKING:
-    from kathrine.corpus.audio import Sound
+    from kathrine.corpus.sound import Sound
     from kathrine.corpus.spool import Spool
     from kathrine.corpus.stores import Stores
     from kathrine.recipe.tables import DataTable
@@ -37,8 +38,9 @@ class Row:
 
     audio: key of the conditioned wave, empty without a recording. content: digest of the recording's whole
     file, reference_content: of the reference that the source fixed. own_reference: the voice comes from a recording of
-    its own choice, not from the speaker's other utterances. There is a row for every utterance of the corpus at once,
-    so what is long (texts, facts) rests on the disk: `listed` is then its place in the spool."""
+    its own choice, not from the speaker's other utterances. scores: what optional gates found (`dnsmos`, `cer`). There
+    is a row for every utterance of the corpus at once, so what is long (texts, facts) rests on the disk: `listed` is
+    then its place in the spool."""
 
     entry: str
     listed: Utterance | int
@@ -59,6 +61,7 @@ class Row:
     cut: bool = False
     own_reference: bool = False
     reference: str | None = None
+    scores: dict[str, float] = field(default_factory=dict)
     reference_content: str = ""
     elsewhere: Elsewhere | None = None
     spool: Spool | None = None
@@ -121,11 +124,15 @@ def list_rows(
     """
     rows: list[Row] = []
     flat = 0
-    for utterance in check_utterances(utterances, table.source):
+    for given in check_utterances(utterances, table.source):
+        utterance = writable(given)
         codes, embedding = utterance.codes, utterance.embedding
         row = Row(entry, replace(utterance, codes=None, embedding=None), utterance.split or "train", cut=utterance.cut)
+        strange = characters_gate(utterance.texts)
         if not matches_speaker(utterance, table.speakers):
             row.reject("other speaker")
+        elif strange:
+            row.reject("control characters", strange)
         elif codes is not None:
             refuse_other_codec(entry, utterance, table, prints)
             shaped, problem = shaped_codes(codes, facts)
@@ -140,6 +147,16 @@ def list_rows(
         rows.append(row)
     notes = [f"{flat} rows held their codes as one flat list: cut into frames of {facts.codebooks}"] if flat else []
     return rows, notes
+
+
+def writable(utterance: Utterance) -> Utterance:
+    """The utterance with the sign for what can not be decoded in place of halves of surrogate pairs, which no file can
+    hold; a gate then rejects it."""
+    texts = {
+        variant: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        for variant, text in utterance.texts.items()
+    }
+    return utterance if texts == dict(utterance.texts) else replace(utterance, texts=texts)
 
 
 def refuse_other_codec(entry: str, utterance: Utterance, table: DataTable, prints: Fingerprints) -> None:

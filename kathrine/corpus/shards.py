@@ -16,6 +16,8 @@ from kathrine.corpus import sourcing
 from kathrine.corpus.audio import Conditioning
 from kathrine.corpus.encode import encode
 from kathrine.corpus.files import locked, write_json
+from kathrine.corpus.gates import gates_of
+from kathrine.corpus.judges import judge
 from kathrine.corpus.listing import line_of
 from kathrine.corpus.manifest import write_lines
 from kathrine.corpus.measure import LONGEST_SURPLUS, chunks, gate
@@ -29,7 +31,7 @@ from kathrine.corpus.prepare import (
     voices_of,
     wanted_variants,
 )
-from kathrine.corpus.rows import Row, list_rows
+from kathrine.corpus.rows import Row, list_rows, writable
 from kathrine.corpus.select import choose
 from kathrine.corpus.spool import Spool
 from kathrine.corpus.text import rules_key
@@ -122,10 +124,11 @@ def _listed(
     prepare = bench.recipe.prepare
     raw = Spool(bench.stores.codes.folder)
     places: list[int] = []
+    gates = gates_of(entry, prepare)
 
     def noted(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
         for utterance in utterances:
-            places.append(raw.add(utterance))
+            places.append(raw.add(writable(utterance)))
             yield utterance
 
     given = noted(sourcing.listed(entry, source_context(entry, bench)))
@@ -141,14 +144,16 @@ def _listed(
         bench.texts.take(portion, variants, prepare)
     hidden, _ = voices_of(entry, bench, rows)
     heard = [row for row, take in zip(rows, wanted, strict=True) if take and row.kept]
-    with bench.progress.task(f"listening to {entry.name}, part {part}", total=len(heard)) as advance:
+    doing = f"listening to {entry.name}, part {part}"
+    with bench.progress.task(doing, total=len(heard)) as advance:
         for portion in chunks(heard):
             bench.sounds.take(portion, prepare.max_seconds + LONGEST_SURPLUS)
             for row in portion:
-                gate(row, prepare)
+                gate(row, gates)
+            judged = judge(portion, bench.judges, advance, doing)
             bench.texts.take([row for row in portion if row.kept and row.cut], variants, prepare)
             bench.stores.flush()
-            advance(len(portion))
+            advance(len(portion) - judged)
 
     def lines() -> Iterator[dict[str, Any]]:
         for row, place in zip(rows, places, strict=True):

@@ -2,7 +2,8 @@
 changed.
 
 codes, speakers and texts are the three caches of a prepared corpus; sounds holds measurements (conditioning
-and gates need not listen again) and files the content hashes of files that did not change since."""
+and gates need not listen again), scores and transcripts what optional gates found, and files the content hashes of
+files that did not change since."""
 
 from __future__ import annotations
 
@@ -25,6 +26,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     "speakers": {"embedding": "list<float32>"},
     "texts": {"spoken": "string", "ids": "list<int32>", "rejected": "string"},
     "sounds": {"sound": "string", "rejected": "string", "detail": "string"},
+    "scores": {"score": "float64"},
+    "transcripts": {"text": "string"},
     "files": {"content": "string"},
 }
 
@@ -183,6 +186,8 @@ class Stores:
     speakers: Store
     texts: Store
     sounds: Store
+    scores: Store
+    transcripts: Store
     files: Store
 
     @classmethod
@@ -197,5 +202,5 @@ class Stores:
 
     def flush(self) -> None:
         """Write what is waiting in every store."""
-        for store in (self.codes, self.speakers, self.texts, self.sounds, self.files):
+        for store in (getattr(self, name) for name in COLUMNS):
             store.flush()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from kathrine.components import Options
+from kathrine.recipe.quality import QualityOptions
 
 
 class RunTable(Options):
@@ -56,25 +57,9 @@ class DataTable(Options):
     """Share of utterances held out where the source brings no validation split of its own."""
 
 
-class PrepareTable(Options):
+class PrepareTable(QualityOptions):
     """`[prepare]`: from recordings to the prepared corpus."""
 
-    min_seconds: float = Field(default=1.5, gt=0)
-    """Shorter utterances are left out."""
-    max_seconds: float = Field(default=15.0, gt=0)
-    """Longer utterances are left out."""
-    min_letters_per_second: float = Field(default=4.0, ge=0)
-    """Slower speech than this is left out: the transcript most likely lacks words."""
-    max_letters_per_second: float = Field(default=25.0, gt=0)
-    """Faster speech than this is left out: the transcript most likely has words that were not said."""
-    max_silence_share: float = Field(default=0.6, gt=0, le=1)
-    """Share of an utterance that may lie 40 dB under its peak."""
-    max_clipped_share: float = Field(default=0.001, ge=0, le=1)
-    """Share of samples that may touch full scale."""
-    min_words: int = Field(default=1, ge=1)
-    """Utterances with fewer words are left out."""
-    tags: Literal["strip", "reject"] = "strip"
-    """What to do with `<...>` tags in a transcript; `<inaudible>` is always left out."""
     trim: bool = True
     """Cut silence at both ends down to `pad_ms`."""
     trim_db: float = Field(default=45.0, gt=0)
@@ -87,9 +72,6 @@ class PrepareTable(Options):
     """Bring every utterance to this loudness (ITU-R BS.1770); 0 leaves loudness alone."""
     peak_db: float = Field(default=-1.0, le=0)
     """Peak limit in dBFS: the gain is reduced, nothing is clipped."""
-    narrowband_hz: float = Field(default=9500.0, ge=0)
-    """Warn, naming the data entry, when the median bandwidth of its recordings lies under this: recordings of
-    16 kHz end at 8 kHz at best."""
     single_utterance_speakers: Literal["drop", "own"] = "drop"
     """Utterances without another one of their speaker: leave them out, or let them be their own reference
     (which teaches the model to copy)."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from kathrine.catalog import Catalog
 from kathrine.components import Component, Options, Source
 from kathrine.errors import KathrineError
+from kathrine.recipe.judging import missing_for_gates
 from kathrine.recipe.layers import TOP_LEVEL, Layer, dotted
 from kathrine.recipe.messages import extra_key, validated
 from kathrine.recipe.positions import KeyPath
@@ -143,11 +144,14 @@ def check_together(layer: Layer, prepare: PrepareTable | None, train: TrainTable
         for low, high in (
             ("min_seconds", "max_seconds"),
             ("min_letters_per_second", "max_letters_per_second"),
+            ("min_loudness_lufs", "max_loudness_lufs"),
         ):
             if getattr(prepare, low) >= getattr(prepare, high):
                 message = f"{low} = {getattr(prepare, low):g} leaves nothing below "
                 message += f"{high} = {getattr(prepare, high):g}"
                 layer.report(_set_key(layer, "prepare", (high, low)), message)
+        for key, message in missing_for_gates(prepare):
+            layer.report(("prepare", key), message)
     if train is not None:
         length = "epochs" if train.epochs is not None else "steps" if train.steps is not None else ""
         if has_curriculum and length:

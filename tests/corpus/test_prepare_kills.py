@@ -101,7 +101,7 @@ def test_twenty_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = child(tmp_path / "whole", given, None, "")
     assert whole is not None and whole["encode"] == whole["speaker"] == COUNT
     wanted = corpus_bytes(tmp_path / "whole")
-    assert len(wanted) == 7
+    assert len(wanted) == 8
 
     chance = random.Random(1234)
     most = {"rename": 36, "sync": 36, "codes": 17, "embedding": COUNT, "timer": 0}

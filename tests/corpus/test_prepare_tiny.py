@@ -57,7 +57,7 @@ def write_corpus(folder: Path) -> Path:
             "speaker": f"s{number % 2}",
         }
         rows.append(json.dumps(row))
-    (folder / "clips.jsonl").write_text("\n".join([*rows, '{"audio": "absent.wav", "text": "borte"}']))
+    (folder / "clips.jsonl").write_text("\n".join([*rows, '{"audio": "absent.wav", "text": "borte vekk"}']))
     (folder / "recipe.toml").write_text(RECIPE)
     return folder / "recipe.toml"
 

@@ -100,7 +100,7 @@ def test_a_pushed_corpus_is_a_source_that_needs_no_codec(
     repository = hub.repositories["datasets", NAME]
     assert repository.private
     files = hub.files(NAME)
-    assert set(files) == {path.name for path in corpus.folder.iterdir()} - {"manifest.jsonl"}
+    assert set(files) == {path.name for path in corpus.folder.iterdir()} - {"manifest.jsonl", "corpus.html"}
     # The marker came last, in a commit of its own.
     assert "complete.json" not in hub.commits[0].files and "train-00000-of-00001.parquet" in hub.commits[0].files
     card = files["README.md"].path.read_text(encoding="utf-8")

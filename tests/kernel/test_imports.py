@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEVELS = [
     {"errors", "types", "workspace", "suggest"},
     {"components"},
-    {"hookspecs", "recipe.tables"},
+    {"hookspecs", "recipe.tables", "recipe.quality"},
     {"catalog", "kinds"},
     {"recipe", "corpus", "speech", "inspect"},
     {"train"},

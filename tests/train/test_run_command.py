@@ -42,6 +42,7 @@ utterances = 40
 validation_share = 0.2
 [prepare]
 min_seconds = 0.1
+min_words = 1
 [strategy.train_all]
 [train]
 steps = 600
