@@ -17,6 +17,7 @@ from typing import Any
 
 from kathrine.datafiles import DataFiles, LocalFiles
 from kathrine.errors import KathrineError
+from kathrine.suggest import did_you_mean
 from kathrine.types import Split
 from kathrine_manifest.rows import SPLITS, Line
 
@@ -89,7 +90,8 @@ class Corpus:
     # ----------------------------------------------------------------------- text
 
     def lines(self, name: str) -> Iterator[tuple[int, str, str]]:
-        """Line number from 1, its text, and what is wrong with it; empty lines are left out. `.gz` is unpacked."""
+        """Line number from 1, its text as far as it can be read, and what is wrong with it; empty lines are left out, and
+        `.gz` is unpacked."""
         path = self.fetch(name)
         packed = name.lower().endswith(".gz")
         try:
@@ -101,7 +103,7 @@ class Corpus:
                     try:
                         yield number, line.decode(encoding).rstrip("\r\n"), ""
                     except UnicodeDecodeError:
-                        yield number, "", f"not {self.encoding.upper()}"
+                        yield number, line.decode(encoding, "replace"), f"not {self.encoding.upper()} (option encoding)"
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise KathrineError(f"{name} is damaged: {error}", "get the file again") from error
 
@@ -194,17 +196,16 @@ def held_out_first(found: Sequence[tuple[str, Split | None]]) -> list[tuple[str,
     return sorted(found, key=lambda one: {"validation": 0, "test": 1}.get(one[1] or "", 2))
 
 
-def wrong_columns(name: str, columns: Iterable[str], missing: Mapping[str, str]) -> KathrineError:
-    """The error for a table that lacks columns. missing: what is not said -> the column looked for."""
-    from kathrine.suggest import did_you_mean
-
-    known = list(columns)
-    told = ", ".join(f"'{column}'{did_you_mean(column, known)}" for column in missing.values())
-    example = ", ".join(f'{field} = "..."' for field in missing)
-    return KathrineError(
-        f"{name}:1: no column {told}; there are: {', '.join(known) or 'none'}",
-        f"name them in the recipe: columns = {{ {example} }}",
-    )
+def wrong_columns(tables: Mapping[str, tuple[list[str], dict[str, str]]]) -> KathrineError:
+    """The error for tables that lack columns: name -> (columns that there are, what is not said -> column looked
+    for)."""
+    lines = []
+    for name, (columns, missing) in tables.items():
+        told = ", ".join(f"'{column}'{did_you_mean(column, columns)}" for column in missing.values())
+        lines.append(f"{name}:1: no column {told}; there are: {', '.join(columns) or 'none'}")
+    fields = dict.fromkeys(field for _, missing in tables.values() for field in missing)
+    example = ", ".join(f'{field} = "..."' for field in fields)
+    return KathrineError("\n  ".join(lines), f"name them in the recipe: columns = {{ {example} }}")
 
 
 def plural(count: int, word: str) -> str:

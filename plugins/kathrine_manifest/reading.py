@@ -139,20 +139,23 @@ class Reading:
         """
         if self.format.columns is None:
             return
-        for name, columns in self.format.columns(self.corpus):
+        wrong = {}
+        for name, columns, implied in self.format.columns(self.corpus):
+            known = {*columns, *implied}
             missing = {}
             for what in ("audio", "text"):
                 explicit = self.layout.keys.get(what)
-                looked_for = columns_of(explicit) if explicit else []
-                absent = [column for column in looked_for if column not in columns]
+                absent = [column for column in columns_of(explicit) if column not in known] if explicit else []
                 if absent:
                     missing[what] = absent[0]
-                elif not explicit and not set(ALIASES[what]) & set(columns):
+                elif not explicit and not known & set(ALIASES[what]):
                     missing[what] = DEFAULT_KEYS[what]
-            if "audio" in missing and set(ALIASES["codes"]) & set(columns):
+            if "audio" in missing and known & set(ALIASES["codes"]):
                 del missing["audio"]
             if missing:
-                raise wrong_columns(name, dict.fromkeys(columns), missing)
+                wrong[name] = columns, missing
+        if wrong:
+            raise wrong_columns(wrong)
 
     def check(self) -> Report:
         """Look at every row."""
@@ -197,7 +200,9 @@ class Reading:
         keys = ", ".join(key for key, _ in report.keys.most_common(12))
         if not looked_at:
             told = f"{label}: no row is left: {report.sentence()}"
-            raise KathrineError(told, f"look at those options; the rows have the keys {keys}" if keys else "look at path")
+            raise KathrineError(
+                told, f"look at those options; the rows have the keys {keys}" if keys else "look at path and files"
+            )
         if not report.mistakes.count:
             return
         if self.options.on_problem == "refuse" or report.bad * 2 > looked_at:

@@ -84,6 +84,8 @@ def _unpack(corpus: Corpus, name: str, path: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     audio, reference = recording_columns(corpus, name)
     recordings = [column for column in (audio, reference) if column]
+    # A column that was found, and not named, is read as what it is.
+    called = {audio: corpus.audio or "audio", reference: corpus.reference or "ref_audio"}
     entries: list[str] = []
     with parquet.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
         plain = [field.name for field in file.schema_arrow if field.name not in recordings and is_plain(field.type)]
@@ -93,11 +95,11 @@ def _unpack(corpus: Corpus, name: str, path: Path, folder: Path) -> None:
                 clips, seconds = {}, 0.0
                 for column in recordings:
                     content, written = value_of(batch.column(column)[place].as_py())
-                    row[column] = written
+                    row[called[column]] = written
                     if content is not None:
                         clip = f"{len(entries):06d}{'' if column == audio else '-ref'}{suffix_of(content, written)}"
                         write_once(folder / clip, content)
-                        clips[column] = clip
+                        clips[called[column]] = clip
                         seconds = length_of(content) if column == audio else seconds
                 entry = {"row": row, "clips": clips, "seconds": seconds}
                 entries.append(json.dumps(entry, ensure_ascii=False, default=str))

@@ -24,15 +24,15 @@ from kathrine_manifest.rows import Line
 class Format:
     """A way to write a corpus down.
 
-    recognise: what speaks for it, in words, or None. read: its rows. columns: each table with a header, with its
-    columns. textual: numbers are written as text.
+    recognise: what speaks for it, in words, or None. read: its rows. columns: each table with a header: its name,
+    its columns, and those that the reader adds. textual: numbers are written as text.
     """
 
     name: str
     title: str
     recognise: Callable[[Corpus], str | None]
     read: Callable[[Corpus], Iterator[Line]]
-    columns: Callable[[Corpus], Iterable[tuple[str, list[str]]]] | None = None
+    columns: Callable[[Corpus], Iterable[tuple[str, list[str], list[str]]]] | None = None
     textual: bool = False
 
 

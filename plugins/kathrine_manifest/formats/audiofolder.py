@@ -32,12 +32,12 @@ def columns_of(corpus: Corpus, name: str) -> list[str]:
     return parquet.read_schema(corpus.fetch(name)).names
 
 
-def columns(corpus: Corpus) -> Iterable[tuple[str, list[str]]]:
-    """Each table with its columns, those of recordings as `audio` and `ref_audio` too."""
-    for name in tables(corpus):
+def columns(corpus: Corpus) -> Iterable[tuple[str, list[str], list[str]]]:
+    """Each table with its columns; those of recordings are read as `audio` and `ref_audio`."""
+    for name, _ in corpus.by_split(tables(corpus)):
         found = columns_of(corpus, name)
         audio, reference = named_files(found)
-        yield name, [*found, *(["audio"] if audio else []), *(["ref_audio"] if reference else [])]
+        yield name, found, [*(["audio"] if audio else []), *(["ref_audio"] if reference else [])]
 
 
 def named_files(columns: Iterable[str]) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from kathrine_manifest.rows import Line
 SUFFIXES = (".csv", ".txt")
 LIST = re.compile(r"(metadata|transcripts?|filelist|train|validation|val|dev|eval|test)[^/]*\.txt$", re.IGNORECASE)
 """Names of `.txt` files that may be tables: where every recording has a text file, not all of them are opened."""
+ENOUGH_ROWS = 20
 FOLDERS = ("wavs", "wav", "")
 ENDINGS = tuple(dict.fromkeys(ending for suffix in AUDIO_SUFFIXES for ending in (suffix, suffix.upper())))
 
@@ -30,7 +31,7 @@ def tables(corpus: Corpus) -> list[str]:
 
 def first_rows(corpus: Corpus, name: str) -> list[list[str]]:
     """The columns of the first rows."""
-    rows = (text.split("|") for _, text, problem in islice(corpus.lines(name), PEEKED) if not problem)
+    rows = (text.split("|") for _, text, _ in islice(corpus.lines(name), PEEKED))
     return [[column.strip() for column in row] for row in rows]
 
 
@@ -68,16 +69,19 @@ def placer(corpus: Corpus, base: str) -> Callable[[str], str]:
 
 
 def middle_column(rows: list[list[str]]) -> str:
-    """What the middle of three columns is: `speaker`, `text`, or an empty string where it may be either."""
+    """What the middle of three columns is: `speaker`, `text`, or an empty string where it may be either.
+
+    A speaker has few words and comes again; a text has many, or differs from row to row in a table of some length.
+    """
     rows = [row for row in rows if len(row) == 3]
-    middle, last = [row[1] for row in rows], [row[2] for row in rows]
-    if all(not text for text in last):
+    middle = [row[1] for row in rows]
+    if all(not row[2] for row in rows):
         return "text"
     few_words = all(len(text.split()) <= 3 for text in middle)
-    speakers = few_words and len(set(middle)) * 2 <= len(middle)
-    alike = [len(one.split()) * 2 >= len(other.split()) for one, other in zip(middle, last, strict=True)]
-    texts = sum(alike) * 2 > len(alike) and len(set(middle)) * 2 > len(middle)
-    return "" if speakers == texts else ("speaker" if speakers else "text")
+    repeated = len(set(middle)) * 2 <= len(middle)
+    if few_words and repeated:
+        return "speaker"
+    return "text" if not few_words or len(middle) >= ENOUGH_ROWS else ""
 
 
 def _describe(corpus: Corpus, wanted: str) -> str | None:

@@ -24,11 +24,11 @@ def tables(corpus: Corpus) -> list[str]:
     return by_split or [name for name in named if PurePosixPath(name).name == WHOLE]
 
 
-def columns(corpus: Corpus) -> Iterable[tuple[str, list[str]]]:
-    """Each table with its columns, and `audio` where there is a `path`."""
+def columns(corpus: Corpus) -> Iterable[tuple[str, list[str], list[str]]]:
+    """Each table with its columns; `path` is read as `audio`, below clips/."""
     for name in tables(corpus):
         found = corpus.header(name, "\t", quoted=False)
-        yield name, [*found, "audio"] if "path" in found else found
+        yield name, found, ["audio"] if "path" in found else []
 
 
 def recognise(corpus: Corpus) -> str | None:

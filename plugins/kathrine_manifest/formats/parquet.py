@@ -33,14 +33,13 @@ def shards(corpus: Corpus) -> list[tuple[str, Split | None]]:
     return held_out_first(corpus.by_split(tables(corpus)))
 
 
-def columns(corpus: Corpus) -> Iterable[tuple[str, list[str]]]:
+def columns(corpus: Corpus) -> Iterable[tuple[str, list[str], list[str]]]:
     """The first shard with its columns; its recordings are found by type where no name tells."""
     from pyarrow import parquet
 
     for name, _ in shards(corpus)[:1]:
-        found = parquet.read_schema(corpus.fetch(name)).names
-        audio, _ = recording_columns(corpus, name)
-        yield name, [*found, *(["audio"] if audio else [])]
+        audio, _reference = recording_columns(corpus, name)
+        yield name, parquet.read_schema(corpus.fetch(name)).names, ["audio"] if audio else []
 
 
 def recording_columns(corpus: Corpus, name: str) -> tuple[str, str]:
