@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -90,8 +90,9 @@ class Corpus:
     # ----------------------------------------------------------------------- text
 
     def lines(self, name: str) -> Iterator[tuple[int, str, str]]:
-        """Line number from 1, its text as far as it can be read, and what is wrong with it; empty lines are left out, and
-        `.gz` is unpacked."""
+        """Line number from 1, its text as far as it can be read, and what is wrong with it.
+
+        Empty lines are left out, and `.gz` is unpacked."""
         path = self.fetch(name)
         packed = name.lower().endswith(".gz")
         try:

@@ -1,7 +1,8 @@
 """Recordings of Parquet shards, written as files once.
 
 A shard's folder is complete when its index lies in it (JSON Lines: the other columns, with the names of the files).
-What a killed run wrote before stays and is not written again. Memory holds a few rows, never a shard.
+What a killed run wrote before stays and is not written again. Memory holds a few rows and what Parquet keeps in one
+piece (a page, at most a row group: `datasets` writes 100 rows into one), never a shard.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kathrine.datafiles import safe_name, write_atomically
-from kathrine.errors import KathrineError
 from kathrine_manifest.corpus import Corpus, is_audio
-from kathrine_manifest.formats.parquet import recording_columns
+from kathrine_manifest.formats.parquet import reading_shard, recording_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 16
+READ_BYTES = 1 << 20
 MAGIC = ((b"RIFF", ".wav"), (b"fLaC", ".flac"), (b"OggS", ".ogg"), (b"ID3", ".mp3"))
 UNKNOWN = ".audio"
 
@@ -56,26 +57,11 @@ def seconds_of(corpus: Corpus, name: str) -> list[float]:
 def unpack_shard(corpus: Corpus, name: str, advance: Callable[[float], Any]) -> None:
     """Write the recordings of a shard as files, and its index last.
 
-    Given: advance, told of each megabyte fetched. A damaged shard of the Hub is fetched once more. Raises:
-    KathrineError for one that stays damaged, or that has no recordings.
+    Given: advance, told of each megabyte fetched. Raises: KathrineError for a shard that is damaged.
     """
-    import pyarrow as pa
-
     folder = folder_of_shard(corpus, name)
-    if (folder / "index.jsonl").is_file():
-        return
-    path: Path | None = corpus.fetch(name, advance)
-    for again in (False, True):
-        if again:
-            path = corpus.files.fetch_again(name)
-        if path is None:
-            break
-        try:
-            _unpack(corpus, name, path, folder)
-            return
-        except (pa.ArrowInvalid, OSError) as problem:
-            reason = str(problem).splitlines()[0][:160]
-    raise KathrineError(f"{name} of {corpus.files.label} is damaged: {reason}", "get the file again")
+    if not (folder / "index.jsonl").is_file():
+        reading_shard(corpus, name, lambda path: _unpack(corpus, name, path, folder), advance)
 
 
 def _unpack(corpus: Corpus, name: str, path: Path, folder: Path) -> None:
@@ -87,9 +73,9 @@ def _unpack(corpus: Corpus, name: str, path: Path, folder: Path) -> None:
     # A column that was found, and not named, is read as what it is.
     called = {audio: corpus.audio or "audio", reference: corpus.reference or "ref_audio"}
     entries: list[str] = []
-    with parquet.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+    with parquet.ParquetFile(path, pre_buffer=False, buffer_size=READ_BYTES) as file:
         plain = [field.name for field in file.schema_arrow if field.name not in recordings and is_plain(field.type)]
-        for batch in file.iter_batches(BATCH_ROWS, columns=[*plain, *recordings]):
+        for batch in file.iter_batches(BATCH_ROWS, use_threads=False, columns=[*plain, *recordings]):
             rows = batch.select(plain).to_pylist()
             for place, row in enumerate(rows):
                 clips, seconds = {}, 0.0

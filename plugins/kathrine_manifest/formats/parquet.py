@@ -7,9 +7,11 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+from kathrine.errors import KathrineError
 from kathrine.types import Split
 from kathrine_manifest.corpus import Corpus, folder_of, held_out_first, plural
 from kathrine_manifest.rows import ALIASES, Line
@@ -33,22 +35,48 @@ def shards(corpus: Corpus) -> list[tuple[str, Split | None]]:
     return held_out_first(corpus.by_split(tables(corpus)))
 
 
-def columns(corpus: Corpus) -> Iterable[tuple[str, list[str], list[str]]]:
-    """The first shard with its columns; its recordings are found by type where no name tells."""
+def reading_shard(
+    corpus: Corpus, name: str, read: Callable[[Path], Any], advance: Callable[[float], Any] | None = None
+) -> Any:
+    """What `read` makes of a shard. A damaged shard of the Hub is fetched once more.
+
+    Raises: KathrineError for a shard that stays damaged.
+    """
+    import pyarrow as pa
+
+    path: Path | None = corpus.fetch(name, advance)
+    for again in (False, True):
+        if again:
+            path = corpus.files.fetch_again(name)
+        if path is None:
+            break
+        try:
+            return read(path)
+        except (pa.ArrowInvalid, OSError) as problem:
+            reason = str(problem).splitlines()[0][:160]
+    raise KathrineError(f"{name} of {corpus.files.label} is damaged: {reason}", "get the file again")
+
+
+def schema_of(corpus: Corpus, name: str) -> Any:
+    """The schema of a shard."""
     from pyarrow import parquet
 
+    return reading_shard(corpus, name, parquet.read_schema)
+
+
+def columns(corpus: Corpus) -> Iterable[tuple[str, list[str], list[str]]]:
+    """The first shard with its columns; its recordings are found by type where no name tells."""
     for name, _ in shards(corpus)[:1]:
         audio, _reference = recording_columns(corpus, name)
-        yield name, parquet.read_schema(corpus.fetch(name)).names, ["audio"] if audio else []
+        yield name, schema_of(corpus, name).names, ["audio"] if audio else []
 
 
 def recording_columns(corpus: Corpus, name: str) -> tuple[str, str]:
     """The columns of a shard that hold recordings and references: those that the recipe names, else by name, else the
     only one of the type that `datasets` gives recordings."""
     import pyarrow as pa
-    from pyarrow import parquet
 
-    schema = parquet.read_schema(corpus.fetch(name))
+    schema = schema_of(corpus, name)
     typed = [field.name for field in schema if pa.types.is_struct(field.type) and "bytes" in names_in(field.type)]
 
     def pick(explicit: str, aliases: Sequence[str]) -> str:
