@@ -32,8 +32,8 @@ class Corpus:
     """Files of a corpus and what the recipe says of them.
 
     single: the one file that was named, or empty for a folder or a dataset. patterns: which tables and shards are read
-    (empty: all). splits: which splits (empty: all). encoding: of text files. audio, reference: explicit keys of
-    recordings, or empty. outside: whether links may lead out of a local folder.
+    (empty: all). splits: which splits (empty: all). encoding: of text files. audio, text, reference: explicit
+    keys, or empty. outside: whether links may lead out of a local folder.
     """
 
     files: DataFiles
@@ -42,6 +42,7 @@ class Corpus:
     splits: tuple[str, ...] = ()
     encoding: str = "utf-8"
     audio: str = ""
+    text: str = ""
     reference: str = ""
     outside: bool = False
 

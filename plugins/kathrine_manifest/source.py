@@ -77,6 +77,7 @@ class Manifest(Source):
             tuple(options.splits),
             options.encoding,
             keys.get("audio", ""),
+            keys.get("text", ""),
             keys.get("reference", ""),
             options.allow_outside,
         )

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from kathrine_manifest.corpus import Corpus, plural
-from kathrine_manifest.rows import ALIASES, Line
+from kathrine_manifest.rows import ALIASES, Line, columns_of
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".json.gz")
 NEMO = "audio_filepath"
@@ -20,7 +20,7 @@ def tables(corpus: Corpus) -> list[str]:
     return corpus.tables(*SUFFIXES)
 
 
-def kind_of(name: str, row: Mapping[str, Any]) -> str:
+def kind_of(corpus: Corpus, name: str, row: Mapping[str, Any]) -> str:
     """Which format a row belongs to: nemo, lhotse, audiofolder, jsonl, or none of them."""
     if {"recording", "supervisions"} & row.keys() or {"id", "sources"} <= row.keys() or "recording_id" in row:
         return "lhotse"
@@ -29,13 +29,15 @@ def kind_of(name: str, row: Mapping[str, Any]) -> str:
     if NEMO in row:
         return "nemo"
     says = {field for field, keys in ALIASES.items() if any(key in row for key in keys)}
+    named = {"audio": corpus.audio, "text": corpus.text}
+    says |= {field for field, key in named.items() if key and all(column in row for column in columns_of(key))}
     return "jsonl" if "text" in says and says & {"audio", "codes"} else ""
 
 
 def kind_in(corpus: Corpus, name: str) -> str:
     """Which format a file is of, by its first row; one that was named is what its ending says, whatever is wrong."""
     first = next(iter(corpus.peek(name)), None)
-    return (kind_of(name, first) if first is not None else "") or ("jsonl" if corpus.single else "")
+    return (kind_of(corpus, name, first) if first is not None else "") or ("jsonl" if corpus.single else "")
 
 
 def _recognise(corpus: Corpus, wanted: str) -> str | None:
