@@ -57,7 +57,7 @@ class ManifestOptions(Options):
     texts: dict[str, str] = Field(default_factory=dict)
     """Further written forms of the transcript: variant name -> key."""
     only: dict[str, list[str]] = Field(default_factory=dict)
-    """Take only rows whose key has one of these values: `{orthography = ["bm"]}`."""
+    """Take only rows whose key has one of these values: `{orthography = ["bm"], overlap_next = ["false"]}`."""
     skip_texts: list[str] = Field(default_factory=list)
     """Leave out rows in whose transcript one of these regular expressions is found."""
     min_up_votes: int = Field(default=0, ge=0)

@@ -121,7 +121,8 @@ class Reading:
         """The option that leaves a row out, or an empty string."""
         options = self.options
         for key, values in options.only.items():
-            if str(row.get(key)) not in values:
+            value = row.get(key)
+            if (str(value).lower() if isinstance(value, bool) else str(value)) not in values:
                 return "only"
         text = row.get(self.layout.key("text", row))
         if isinstance(text, str) and any(pattern.search(text) for pattern in skipped):

@@ -53,7 +53,11 @@ def test_no_more_archives_are_unpacked_than_max_hours_needs(tmp_path: Path) -> N
 
 
 def test_a_recording_that_no_archive_holds_is_told(tmp_path: Path) -> None:
-    tar(tmp_path / "top" / "a.tar", {"x/a.wav": sound_bytes(0), "y/b.wav": sound_bytes(1), "z/b.wav": sound_bytes(2)}, "w")
+    tar(
+        tmp_path / "top" / "a.tar",
+        {"x/a.wav": sound_bytes(0), "y/b.wav": sound_bytes(1), "z/b.wav": sound_bytes(2)},
+        "w",
+    )
     rows = [{"audio": name, "text": "Ja"} for name in ("a.wav", "b.wav", "z/b.wav", "c.wav", "x/a.flac")]
     write_lines(tmp_path / "top" / "m.jsonl", *rows)
     progress = SilentProgress()

@@ -154,7 +154,11 @@ def test_a_file_that_may_not_be_read_is_named(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_paths_of_somebody_elses_machine_mean_nothing_here(hub: Hub, tmp_path: Path) -> None:
-    rows = [{"audio": "/etc/passwd", "text": "Ja"}, {"audio": "../../x.wav", "text": "Ja"}, {"audio": "a.wav", "text": ""}]
+    rows = [
+        {"audio": "/etc/passwd", "text": "Ja"},
+        {"audio": "../../x.wav", "text": "Ja"},
+        {"audio": "a.wav", "text": ""},
+    ]
     write_lines(tmp_path / "top" / "train.jsonl", *rows)
     sound(tmp_path / "top" / "a.wav")
     hub.add(REPO, tmp_path / "top")

@@ -41,7 +41,8 @@ def kind_in(corpus: Corpus, name: str) -> str:
 
 
 def _recognise(corpus: Corpus, wanted: str) -> str | None:
-    names = [name for name in tables(corpus)[:LOOKED_AT] if kind_in(corpus, name) == wanted]
+    looked_at = [name for name, _ in corpus.by_split(tables(corpus))][:LOOKED_AT]
+    names = [name for name in looked_at if kind_in(corpus, name) == wanted]
     if not names:
         return None
     row: dict[str, Any] = next(iter(corpus.peek(names[0])), {})
