@@ -21,7 +21,7 @@ DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".scp", "
 class ManifestOptions(Options):
     """Recordings with their transcripts, in any of the usual formats."""
 
-    path: str = Field(json_schema_extra={"path": "or_id"})
+    path: str = Field(json_schema_extra={"path": "or_id", "checked": True})
     """A file, a folder, a dataset id of the Hub, or a bundled sample such as `kathrine:nb-librivox`."""
     format: Literal[
         "auto",

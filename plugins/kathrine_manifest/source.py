@@ -31,6 +31,9 @@ class Manifest(Source):
     Options = ManifestOptions
     options: ManifestOptions
 
+    def variants(self) -> tuple[str, ...]:
+        return ("text", *self.options.texts)
+
     def problems(self) -> Iterator[str]:
         yield from option_problems(self.options)
 
@@ -81,7 +84,7 @@ class Manifest(Source):
             keys.get("reference", ""),
             options.allow_outside,
         )
-        licence = options.licence or ("" if single else licence_of_card(corpus.files))
+        licence = options.licence or ("" if single else licence_of_card(corpus))
         chosen, evidence, corpus = self._format(corpus, context)
         return Reading(
             corpus,
@@ -156,11 +159,11 @@ def tell(reading: Reading, report: Report, context: SourceContext, label: str) -
         context.progress.say(f"{where}: '{key}' is not read ({plural(count, 'row')})")
 
 
-def licence_of_card(files: DataFiles) -> str:
+def licence_of_card(corpus: Corpus) -> str:
     """`license:` in the front matter of a dataset's card, or an empty string."""
-    if files.size("README.md") is None:
+    if not corpus.has("README.md"):
         return ""
-    text = files.fetch("README.md").read_text(encoding="utf-8", errors="replace")
+    text = corpus.fetch("README.md").read_text(encoding="utf-8", errors="replace")
     match = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
     found = re.search(r"^license:\s*['\"]?([\w.+-]+)", match[1], re.MULTILINE) if match else None
     return found[1] if found else ""

@@ -6,7 +6,7 @@ import io
 import tarfile
 from pathlib import Path
 
-import layouts
+import published
 import pytest
 from layouts import read, sound_bytes, tar, write_lines
 
@@ -18,7 +18,7 @@ SAMTALE = {"archives": ["data/*_bm_*.tar.gz"], "columns": {"text": "verbatim"}, 
 
 def test_tables_and_archives_are_joined_by_name(tmp_path: Path) -> None:
     progress = SilentProgress()
-    found = read(layouts.nb_samtale(tmp_path / "top"), tmp_path / "ws", progress, **SAMTALE)
+    found = read(published.nb_samtale(tmp_path / "top"), tmp_path / "ws", progress, **SAMTALE)
     assert [(u.split, u.speaker, u.text) for u in found] == [
         ("test", "P0", "øh Hei på deg."),
         ("train", "P0", "øh Hei på deg."),
@@ -34,7 +34,7 @@ def test_tables_and_archives_are_joined_by_name(tmp_path: Path) -> None:
 
 
 def test_no_more_archives_are_unpacked_than_max_hours_needs(tmp_path: Path) -> None:
-    top = layouts.nst(tmp_path / "top")
+    top = published.nst(tmp_path / "top")
     options = {
         "files": ["*_close-*"],
         "archives": ["*_close-*.tar.gz"],
@@ -93,7 +93,7 @@ def test_members_that_lead_elsewhere_are_refused(name: str, kind: bytes, said: s
 
 
 def test_a_damaged_archive_is_named_and_nothing_half_stays(tmp_path: Path) -> None:
-    top = layouts.nb_samtale(tmp_path / "top")
+    top = published.nb_samtale(tmp_path / "top")
     path = top / "data" / "train_bm_1.tar.gz"
     path.write_bytes(path.read_bytes()[:-3000])
     with pytest.raises(KathrineError, match=r"data/train_bm_1.tar.gz of .* is damaged") as error:

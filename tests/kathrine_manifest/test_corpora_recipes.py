@@ -12,6 +12,7 @@ from typing import Any
 
 import layouts
 import numpy as np
+import published
 import pytest
 import soundfile
 import source_client
@@ -19,6 +20,7 @@ from layouts import TEXTS, write_lines
 from servers.hub import Hub
 
 from kathrine.components import SourceContext
+from kathrine.errors import RecipeError
 from kathrine.progress import SilentProgress
 from kathrine.recipe import load_recipe
 from kathrine.recipe.folders import builtin_folder
@@ -61,8 +63,9 @@ def test_every_key_is_commented_and_the_licence_is_named(path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(LOCAL))
 def test_a_corpus_that_is_not_there_is_refused_with_its_place(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match=rf"data.{name}.*corpora/.* does not exist"):
+    with pytest.raises(RecipeError, match=rf"data.{name}: path: .*corpora/.* does not exist") as error:
         load_recipe(f"kathrine:corpora/{name}", workspace=Workspace(tmp_path))
+    assert error.value.message.startswith("1 problem ")  # said once
 
 
 def utterances(recipe: Any, work: Path, progress: SilentProgress) -> list[Utterance]:
@@ -111,7 +114,7 @@ def from_hub(name: str, tmp_path: Path, hub: Hub, **more: Any) -> dict:
 
 def test_nb_samtale_through_the_real_client(tmp_path: Path) -> None:
     with Hub() as hub:
-        hub.add("Sprakbanken/nb_samtale", layouts.nb_samtale(tmp_path / "top"))
+        hub.add("Sprakbanken/nb_samtale", published.nb_samtale(tmp_path / "top"))
         told = from_hub("nb_samtale", tmp_path, hub)
         assert [one["texts"] for one in told["utterances"] if one["split"] == "train"] == [
             {"text": f"øh {TEXTS[0]}", "orthographic": TEXTS[0]},
@@ -123,7 +126,7 @@ def test_nb_samtale_through_the_real_client(tmp_path: Path) -> None:
 
 def test_nst_through_the_real_client(tmp_path: Path) -> None:
     with Hub() as hub:
-        hub.add("NbAiLab/NST", layouts.nst(tmp_path / "top"))
+        hub.add("NbAiLab/NST", published.nst(tmp_path / "top"))
         told = from_hub("nst", tmp_path, hub)
         assert [(one["texts"]["text"], one["speaker"]) for one in told["utterances"]] == [
             (TEXTS[0], "#1"),
@@ -136,7 +139,7 @@ def test_nst_through_the_real_client(tmp_path: Path) -> None:
 
 def test_fleurs_through_the_real_client(tmp_path: Path) -> None:
     (tmp_path / "main").mkdir()
-    layouts.fleurs(tmp_path / "main", tmp_path / "export")
+    published.fleurs(tmp_path / "main", tmp_path / "export")
     with Hub() as hub:
         hub.add("google/fleurs", tmp_path / "main")
         hub.add("google/fleurs", tmp_path / "export", revision="refs/convert/parquet")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import layouts
+import published
 import pytest
 import source_client
 from layouts import LAYOUTS, TEXTS, sound, write_lines
@@ -81,7 +82,7 @@ def test_no_more_recordings_are_fetched_than_max_hours_needs(hub: Hub, tmp_path:
 
 def test_only_the_shards_that_are_wanted_are_fetched(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "main").mkdir()
-    layouts.fleurs(tmp_path / "main", tmp_path / "export")
+    published.fleurs(tmp_path / "main", tmp_path / "export")
     hub.add(REPO, tmp_path / "main")
     hub.add(REPO, tmp_path / "export", revision="refs/convert/parquet")
     told = ask(hub, tmp_path, files=["nb_no/*"], columns={"text": "raw_transcription"}, no_speaker="each")
@@ -121,7 +122,7 @@ def test_redirects_are_followed_and_wrong_bytes_are_fetched_again(hub: Hub, tmp_
 
 
 def test_wrong_bytes_that_stay_are_refused_by_name(hub: Hub, tmp_path: Path) -> None:
-    hub.add(REPO, layouts.nb_samtale(tmp_path / "top"))
+    hub.add(REPO, published.nb_samtale(tmp_path / "top"))
     hub.corrupt("data/train_bm_1.tar.gz", first=40, times=9)
     told = ask(hub, tmp_path, archives=["data/*_bm_*"], format="jsonl", only={"orthography": ["bm"]})
     assert "data/train_bm_1.tar.gz" in told["error"] and "damaged" in told["error"] and told["hint"]
