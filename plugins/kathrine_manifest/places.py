@@ -42,7 +42,7 @@ class Places:
         string. A recording of the Hub is named by its path in the repository."""
         if "\0" in written:
             return Path(), "a path may not hold a zero byte"
-        if Path(written).is_relative_to(self.files.folder) and ".." not in Path(written).parts:
+        if written.startswith(f"{self.files.folder}{os.sep}") and ".." not in Path(written).parts:
             return Path(written), ""  # unpacked by this source
         name = written.replace("\\", "/") if os.sep == "/" and "/" not in written else written
         if self.shelf is not None:
@@ -56,12 +56,12 @@ class Places:
         return self._local(name, written, base, self.top)
 
     def _local(self, name: str, written: str, base: str, top: Path) -> tuple[Path, str]:
-        starts = [top] if self.root is not None or not base else [top / base, top]
-        found = [Path(os.path.normpath(start / name)) for start in starts]
-        path = next((one for one in found if one.exists()), found[0])
-        if not self.outside and not path.is_relative_to(top):
-            return path, f"'{written}' points outside of {top} {REMEDY}"
-        return path, self._problem(path, written)
+        starts = [str(top)] if self.root is not None or not base else [str(top / base), str(top)]
+        found = [os.path.normpath(f"{start}/{name}") for start in starts]
+        path = found[0] if len(found) == 1 else next((one for one in found if Path(one).exists()), found[0])
+        if not self.outside and not below(path, str(top)):
+            return Path(path), f"'{written}' points outside of {top} {REMEDY}"
+        return Path(path), self._problem(Path(path), written)
 
     def _problem(self, path: Path, written: str) -> str:
         """What links below the top lead to, where that is outside."""
@@ -94,3 +94,8 @@ class Places:
     def exists(self, path: Path) -> bool:
         """Whether a recording that `find` found is there."""
         return path.is_file() or (self.top is None and self.files.size(path.as_posix()) is not None)
+
+
+def below(path: str, top: str) -> bool:
+    """Whether a path without `..` lies in a folder: text alone, for it is asked of every row."""
+    return path.startswith(top.rstrip("/") + "/")

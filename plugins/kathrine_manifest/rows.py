@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,10 @@ class Layout:
         return {name: key for name, key in chosen.items() if has(row, key)}
 
 
-def columns_of(key: str) -> list[str]:
+@cache
+def columns_of(key: str) -> tuple[str, ...]:
     """The columns that a key names: itself, or those in its braces."""
-    return re.findall(r"\{([^{}]+)\}", key) or [key]
+    return tuple(re.findall(r"\{([^{}]+)\}", key)) or (key,)
 
 
 def has(row: Mapping[str, Any], key: str) -> bool:
@@ -106,7 +108,7 @@ class _Fields:
     def under(self, key: str) -> str:
         """Text under a key, or of several put together; empty where one of them says nothing."""
         columns = columns_of(key)
-        if columns == [key]:
+        if columns == (key,):
             return self._text(key)
         values = {column: self._text(column) for column in columns}
         filled = re.sub(r"\{([^{}]+)\}", lambda found: values[found[1]], key)
