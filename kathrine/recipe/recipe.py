@@ -23,7 +23,7 @@ from kathrine.components import (
     Tracker,
 )
 from kathrine.errors import KathrineError, RecipeError
-from kathrine.recipe import validate
+from kathrine.recipe import checks, validate
 from kathrine.recipe.claims import gather_claims
 from kathrine.recipe.folders import find_recipe
 from kathrine.recipe.layers import Layer, dotted, read_layers
@@ -108,19 +108,19 @@ def load_recipe(
     path = find_recipe(str(path_or_name), Path.cwd(), catalog)
     layer = read_layers(path, profile, sets, catalog)
     validate.clean(layer)
-    validate.yield_length(layer, path)
+    checks.yield_length(layer, path)
     tables = {name: validate.kernel_table(layer, name, model) for name, model in KERNEL_TABLES.items()}
     found = {name: validate.components(layer, catalog, name) for name in KIND_TABLES}
     data = validate.data_entries(layer, catalog)
     has_curriculum = any(_active(table) for table in layer.document.get("curriculum", {}).values())
-    validate.check_together(layer, tables["prepare"], tables["train"], has_curriculum)  # type: ignore[arg-type]
+    checks.check_together(layer, tables["prepare"], tables["train"], has_curriculum)  # type: ignore[arg-type]
     _check_present(layer, catalog, path)
     train = tables["train"]
     if isinstance(train, TrainTable):
         _check_stages(layer, found, data, train)
     speak = tables["speak"]
     if isinstance(speak, SpeakTable) and speak.reference_file:
-        validate.check_file(layer, ("speak", "reference_file"), speak.reference_file)
+        checks.check_file(layer, ("speak", "reference_file"), speak.reference_file)
     _check_folds(layer, found["export"], found["strategy"])  # type: ignore[arg-type]
     if workspace is not None and found["model"]:
         _check_claims(layer, found["model"][0], found["strategy"], workspace)  # type: ignore[arg-type]
