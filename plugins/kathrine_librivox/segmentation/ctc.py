@@ -90,7 +90,7 @@ def align(
     wild_states = np.flatnonzero(ids_S == WILD)
     ids_S[wild_states] = blank
     break_B = 2 * np.asarray(sorted(set(breaks)), dtype=np.int64)
-    if len(break_B) and not (0 <= break_B[0] and break_B[-1] < states):
+    if len(break_B) and not (break_B[0] >= 0 and break_B[-1] < states):
         raise ValueError(f"breaks must lie between 0 and {count}")
     may_pass = np.zeros(max(count - 1, 0), dtype=bool)
     may_pass[:] = labels_L[1:] != labels_L[:-1]
@@ -123,9 +123,8 @@ def align(
         if jumping:
             # best_S[break] minus the price from there: a running maximum over the breaks finds the best start
             worth_B = best_S[break_B] + steps_B
-            source_B = np.maximum.accumulate(
-                np.where(worth_B >= np.maximum.accumulate(worth_B), range(len(break_B)), 0)
-            )
+            is_best_B = worth_B >= np.maximum.accumulate(worth_B)
+            source_B = np.maximum.accumulate(np.where(is_best_B, np.arange(len(break_B)), 0))
             reached_B = worth_B[source_B] - steps_B
             better = reached_B > arrival_S[break_B]
             arrival_S[break_B[better]] = reached_B[better]

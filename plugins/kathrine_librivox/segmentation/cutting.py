@@ -6,6 +6,7 @@ long ones are divided in a pause inside a sentence where the aligner knows where
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,7 +53,7 @@ def pauses_between(spans: Sequence[tuple[float, float]], shortest: float) -> lis
     """The pauses of a chapter that are long enough to cut in, with those before the first word and after the last."""
     if not spans:
         return []
-    inner = [Pause(a[1], b[0]) for a, b in zip(spans, spans[1:], strict=False) if b[0] - a[1] >= shortest - 1e-9]
+    inner = [Pause(a[1], b[0]) for a, b in itertools.pairwise(spans) if b[0] - a[1] >= shortest - 1e-9]
     return [Pause(-math.inf, spans[0][0]), *inner, Pause(spans[-1][1], math.inf)]
 
 

@@ -5,6 +5,7 @@ Shapes: N samples at 16 kHz, B units in a batch, L tokens.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,9 +163,7 @@ def units_between_pauses(
         choices = [(best[stop - 1][0] + 30.0, stop - 1, False)]
         for begin in range(stop - 1, -1, -1):
             length = solid[stop - 1][1] - solid[begin][0]
-            apart = max(
-                (b[0] - a[1] for a, b in zip(solid[begin:stop], solid[begin + 1 : stop], strict=False)), default=0
-            )
+            apart = max((b[0] - a[1] for a, b in itertools.pairwise(solid[begin:stop])), default=0)
             if length > longest or apart > limits.max_inner_pause:
                 break
             if length + 2 * limits.min_pad >= limits.min_seconds:

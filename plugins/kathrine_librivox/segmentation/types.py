@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class SegmentLimits:
     max_seconds: float = 15.0
     min_pause: float = 0.2
     min_pad: float = 0.05
-    max_pad: float = 0.15
+    max_pad: float = 0.1
     max_inner_pause: float = 1.5
     min_score: float = -1.0
     min_part_score: float = -2.5
@@ -120,11 +120,15 @@ Scores = Literal["letters", "length"]
 """What the scores of an aligner measure: log-probability a letter, or how well lengths fit."""
 
 
+@runtime_checkable
 class Aligner(Protocol):
     """Finds the sentences of a text in a chapter."""
 
-    label: str
-    scores: Scores
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def scores(self) -> Scores: ...
 
     def place(
         self,
@@ -138,10 +142,12 @@ class Aligner(Protocol):
         ...
 
 
+@runtime_checkable
 class Transcriber(Protocol):
     """Writes down what is said where there is no text."""
 
-    label: str
+    @property
+    def label(self) -> str: ...
 
     def write_down(
         self, wave_N: np.ndarray, units: Sequence[tuple[float, float]], progress: Progress
