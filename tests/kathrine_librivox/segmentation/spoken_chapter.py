@@ -45,8 +45,8 @@ av det. Tegningen og utskjæringen lignet hverandre på en prikk. Klokkene ringt
 fremmed, og noen banket fire ganger.
 
 Havnesjefen grep lykta. Ekornet gjemte seg i frakkelomma hennes. På trammen drypte det av en sliten regnfrakk, og \
-under hetta skimtet de et ansikt fullt av furer. Mannen smilte skjevt og strakte fram hånden. «Unnskyld at jeg er sein, \
-det blåste stygt forbi Stad», sa han. Så begynte de alle tre å snakke i munnen på hverandre. Den kvelden brant \
+under hetta skimtet de et ansikt fullt av furer. Mannen smilte skjevt og strakte fram hånden. «Unnskyld at jeg er \
+sein, det blåste stygt forbi Stad», sa han. Så begynte de alle tre å snakke i munnen på hverandre. Den kvelden brant \
 lampene i tollboden helt til hanen gol."""
 
 
