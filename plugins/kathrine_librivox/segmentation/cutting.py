@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from kathrine_librivox.segmentation.gates import CUT, NO_START, TOO_LONG, TOO_SHORT, Tally, refusal
 from kathrine_librivox.segmentation.types import Placed, Scores, Segment, SegmentLimits, Sentence
 
-NEAR = 0.35
+NEAR = 0.3
 """Seconds by which the end of a sentence and the pause behind it may differ: an aligner places a sound early or late by
-a few frames, a detector of speech by about 0.1 s."""
+a few frames, a detector of speech by about 0.1 s. A word of less than this that is not in the text passes unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,10 @@ def blocks_of(
         after = None if one.joined else pause_after(one.end, pauses)
         if number and placed[number - 1].sentence == one.sentence - 1:
             block, first, found = blocks[-1]
-            if placed[number - 1].joined or found is None is before:
+            gap = one.start - placed[number - 1].end  # a longer one without a pause holds what is not in the text
+            if placed[number - 1].joined or (found is None is before and gap <= NEAR):
                 blocks[-1] = ([*block, one], first, after)
                 continue
-            before = before or found
-            blocks[-1] = (block, first, found or before)
         blocks.append(([one], before, after))
     return blocks
 

@@ -7,13 +7,13 @@ import re
 from kathrine_librivox.segmentation.types import Sentence
 
 WITH_A_POINT = (
-    "adm adv alm art avd bd bl.a ca cand dir d.e d.v.s dvs dr e.kr eks ekskl f f.eks f.kr fig fr frk fhv gen gl gt hr "
-    "ing inkl instr int jf jfr jr kap kand kapt kgl kl kom kr kst kvm løytn lt mag maj m.a maks mill min mons mr mrd "
-    "mrs nr obl oberstl pst p.g.a pga pr pros prof red ref res rev sekr sgt sogn sr st stud s.k såk t.d t.o.m tlf tom "
-    "vedk vol jan febr feb apr aug sept sep okt nov des"
+    "adv alm avd bd bl.a ca cand d.e d.v.s dvs dr e.kr eks ekskl f f.eks f.kr fr frk fhv gl gt hr inkl instr jf jfr jr "
+    "kap kand kapt kgl kl kr kst kvm løytn lt m.a maj maks mill mr mrd mrs nr obl oberstl pst p.g.a pga pr prof sekr "
+    "sgt sr st stud s.k såk t.d t.o.m tlf vedk vol jan febr feb apr aug sept sep okt nov des"
 )
 """Abbreviations that stand before a name, a number or another word with a capital letter. `osv.` and the like, which
-often end a sentence, are not here: they do not end one before a small letter."""
+often end a sentence, are not here: they do not end one before a small letter. Neither are abbreviations that are words
+as well, such as red, rev, tom, min, kom: a sentence too long is worse than one that is cut after `red.`."""
 ABBREVIATIONS = frozenset(WITH_A_POINT.split())
 MONTH_NAMES = "januar februar mars april mai juni juli august september oktober november desember marts maj"
 MONTHS = frozenset(MONTH_NAMES.split())

@@ -17,6 +17,7 @@ import numpy as np
 from kathrine.components import Progress
 from kathrine.errors import KathrineError
 from kathrine_librivox.segmentation.gates import NO_WORDS, RUNAWAY, TOO_LONG, TOO_SHORT, UNSURE, Tally
+from kathrine_librivox.segmentation.models import quiet_loading
 from kathrine_librivox.segmentation.types import RATE, Segment, Segmentation, SegmentLimits, Transcriber
 
 if TYPE_CHECKING:
@@ -97,9 +98,10 @@ def load_whisper(folder: Path, label: str, language: str, device: str) -> Whispe
     try:
         features = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        network: torch.nn.Module = WhisperForConditionalGeneration.from_pretrained(
-            folder, use_safetensors=True, trust_remote_code=False
-        )
+        with quiet_loading():
+            network: torch.nn.Module = WhisperForConditionalGeneration.from_pretrained(
+                folder, use_safetensors=True, trust_remote_code=False
+            )
     except (OSError, ValueError, KeyError, TypeError, ImportError) as problem:
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise KathrineError(
