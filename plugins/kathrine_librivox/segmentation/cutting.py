@@ -73,7 +73,7 @@ def cut_utterances(
     dropped = Tally()
     pieces: list[Piece | None] = []  # None: something lies between two pieces that keeps them apart
     last = -2
-    pauses = pauses_between(spans, limits.min_pause)
+    pauses = pauses_between(spans, max(limits.min_pause, 2 * limits.min_pad))
     for block, before, after in blocks_of(placed, pauses):
         length = block[-1].end - block[0].start
         reason = next((told for one in block if (told := refusal(one, limits, scores))), "")

@@ -182,18 +182,31 @@ def model_errors(model: str, revision: str | None) -> Iterator[None]:
         ) from problem
 
 
-@contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Without the bars that transformers draws while it loads: the work shows itself by `Progress`."""
+def load_whole(kind: Any, folder: Path) -> Any:
+    """`kind.from_pretrained` of a folder: safetensors only, no code of its own, and every weight there.
+
+    transformers draws a bar and, where weights are missing, fills in random ones with a warning; neither happens here.
+    Raises: ValueError that names missing weights; whatever transformers raises.
+    """
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
-        yield
+        network, facts = kind.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
     finally:
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()
+    # the embedding that hides parts of the wave in training; inference never reads it
+    missing = sorted(key for key in facts["missing_keys"] if not key.endswith("masked_spec_embed"))
+    if missing or facts["mismatched_keys"]:
+        first = missing[0] if missing else str(sorted(facts["mismatched_keys"])[0])
+        raise ValueError(f"{len(missing) + len(facts['mismatched_keys'])} weights are missing, such as {first}")
+    return network
 
 
 def pick_device(device: str) -> str:

@@ -21,15 +21,16 @@ RATE = 16000
 class SegmentLimits:
     """What an utterance may look like. All but the scores in seconds.
 
-    min_seconds, max_seconds: length of an utterance; shorter sentences are joined with a neighbour, longer ones
-    are split in a pause, and what fits neither way is dropped. min_pause: shorter pauses are no place to cut.
-    min_pad, max_pad: silence kept on both sides of an utterance, never more than half of the pause. max_inner_pause:
-    sentences further apart are not joined. min_score: lowest score of a sentence aligned by CTC (log-probability a
-    letter; exp(-1) = 0.37). min_part_score: the same for its worst stretch of about three words, so that a word that
-    was left out or added does not hide in a long sentence. min_fit: lowest score of a sentence aligned by length
-    (minus the logarithm of how far its duration is from what its letters let expect). keep_unscored: keep a sentence
-    that can not be scored, such as one with digits. keep_cut: keep an utterance that does not end in a pause, marked
-    `cut`.
+    min_seconds, max_seconds: length of an utterance; shorter sentences are joined with a neighbour, longer ones are
+    split in a pause, and what fits neither way is dropped. min_pause: shorter pauses are no place to cut. min_pad,
+    max_pad: silence kept on both sides of an utterance, never more than half of the pause (so a pause shorter than
+    twice min_pad is no place to cut either). max_inner_pause: sentences further apart are not joined. min_score: lowest
+    score of a sentence aligned by CTC (log-probability a letter; exp(-1) = 0.37), and of a transcribed utterance
+    (log-probability a token). min_part_score: the same for the worst stretch of about three words of a sentence, so
+    that a word that was left out or added does not hide in a long one. min_fit: lowest score of a sentence aligned by
+    length (minus the logarithm of how far its duration is from what its letters let expect). keep_unscored: keep a
+    sentence that can not be scored, such as one with digits. keep_cut: keep an utterance that does not end in a pause,
+    marked `cut`.
     """
 
     min_seconds: float = 2.0

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from spoken_chapter import MODEL, RATE
 
 from kathrine.errors import KathrineError
@@ -91,11 +92,20 @@ def test_the_label_names_the_model_and_its_content(copy):
     assert open_aligner(str(copy), "nb", "cpu").label != aligner.label
 
 
-def test_models_that_can_not_be_used_are_named(copy, tmp_path, monkeypatch):
+def test_models_that_can_not_be_used_are_named(copy, monkeypatch):
     extractor = json.loads((copy / "preprocessor_config.json").read_text("utf-8"))
     (copy / "preprocessor_config.json").write_text(json.dumps({**extractor, "sampling_rate": 8000}), encoding="utf-8")
     with pytest.raises(KathrineError, match="hears 8000 Hz"):
         open_aligner(str(copy), "nb", "cpu")
+    (copy / "preprocessor_config.json").write_text(json.dumps(extractor), encoding="utf-8")
+    weights = load_file(copy / "model.safetensors")
+    head = {key: weights.pop(key) for key in list(weights) if key.startswith("lm_head")}
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(KathrineError, match=r"2 weights are missing, such as lm_head\.bias") as refused:
+        open_aligner(str(copy), "nb", "cpu")  # a model that was never taught letters
+    assert "nb-wav2vec2-300m-bokmaal" in refused.value.hint
+    save_file({**weights, **head}, copy / "model.safetensors", metadata={"format": "pt"})
+    assert open_aligner(str(copy), "nb", "cpu").label.startswith("ctc:")
     (copy / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
     with pytest.raises(KathrineError, match="can not be loaded as a CTC model"):
         open_aligner(str(copy), "nb", "cpu")

@@ -42,6 +42,14 @@ def test_pads_reach_into_the_pause_and_never_beyond_its_middle():
     assert wide[0].end == wide[1].start == pytest.approx(4.11)
 
 
+def test_a_pause_without_room_for_both_pads_is_no_place_to_cut():
+    spans = [(1.0, 4.0), (4.25, 8.0)]
+    placed = [Placed(n, start, end, -0.1, -0.1) for n, (start, end) in enumerate(spans)]
+    assert len(cut(placed, ["A.", "B."], spans)[0]) == 2
+    assert len(cut(placed, ["A.", "B."], spans, min_pad=0.15, max_pad=0.3)[0]) == 1
+    assert len(cut(placed, ["A.", "B."], spans, min_pause=0.3)[0]) == 1
+
+
 def test_pads_stay_inside_the_recording():
     segments, _ = cut([Placed(0, 0.02, 3.0, -0.1, -0.1)], ["A."], [(0.02, 3.0)], seconds=3.04)
     assert (segments[0].start, segments[0].end) == (0.0, 3.04)
