@@ -13,7 +13,7 @@ help:
 	@echo "make demo     the whole pipeline on the embedded tiny model and the bundled sample corpora"
 	@echo "make test     the test suite"
 	@echo "make lint     style (ruff) and types (mypy)"
-	@echo "make bench    speed of the training step, side by side, and of the command line"
+	@echo "make bench    speed of the training step, of the command line, and of each stage of prepare"
 	@echo "make docs     write the generated reference pages again"
 	@echo "make install  the set-up alone, into $(VENV)"
 	@echo "make clean    remove the virtual environment and everything that was made"
@@ -43,6 +43,7 @@ format: install
 
 bench: install
 	$(BIN)/python tests/bench/step.py
+	$(BIN)/python tests/bench/prepare.py
 
 docs: install
 	$(BIN)/python -m kathrine.recipe.reference

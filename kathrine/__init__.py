@@ -23,6 +23,7 @@ from kathrine.components import (
     Tracker,
 )
 from kathrine.errors import KathrineError
+from kathrine.generic import GenericLanguage
 from kathrine.hookspecs import hookimpl
 from kathrine.workspace import Workspace
 
@@ -33,6 +34,7 @@ __all__ = [
     "Curriculum",
     "Exporter",
     "FinishedRun",
+    "GenericLanguage",
     "KathrineError",
     "Language",
     "Loss",

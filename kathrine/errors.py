@@ -23,6 +23,11 @@ class KathrineError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
+    @property
+    def sentence(self) -> str:
+        """Message and remedy on one line, for a list of problems."""
+        return "; ".join(part for part in (self.message, self.hint) if part)
+
 
 class RecipeError(KathrineError):
     """Every problem of a recipe at once, each with its place.

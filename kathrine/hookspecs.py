@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         Strategy,
         Tracker,
     )
-    from kathrine.types import Checkpoint, RunInfo, RunOutcome, Stage, StepReport, ValidationReport
+    from kathrine.types import Checkpoint, RunInfo, RunOutcome, SamplesReport, Stage, StepReport, ValidationReport
 
 hookspec = pluggy.HookspecMarker("kathrine")
 hookimpl = pluggy.HookimplMarker("kathrine")
@@ -156,6 +156,12 @@ def kathrine_step_end(run: RunInfo, report: StepReport) -> None:
 @hookspec
 def kathrine_validation_end(run: RunInfo, report: ValidationReport) -> None:
     """Held-out losses were measured. Rank 0 only."""
+
+
+@hookspec
+def kathrine_samples_spoken(run: RunInfo, report: SamplesReport) -> None:
+    """Test sentences were spoken and measured; their WAVs lie in `report.folder`. Before the validation of the same
+    step. Rank 0 only."""
 
 
 @hookspec

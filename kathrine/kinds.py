@@ -30,6 +30,7 @@ EVENT_HOOKS = (
     "kathrine_stage_start",
     "kathrine_step_end",
     "kathrine_validation_end",
+    "kathrine_samples_spoken",
     "kathrine_checkpoint_saved",
     "kathrine_run_end",
 )

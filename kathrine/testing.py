@@ -127,7 +127,7 @@ def toy_recipe(
             "checkpoint_every": 10,
         },
         "validation": {"every": 10, "utterances": 8},
-        "speak": {"count": 0},
+        "speak": {"count": 0},  # the toy speaks silence
     }
     made: dict[str, Any] = {}
     for name, table in KERNEL_TABLES.items():

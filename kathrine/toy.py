@@ -191,6 +191,7 @@ class ToyModel(SpeechModel):
         max_frames: int,
         seed: int = 0,
         progress: Callable[[int], None] | None = None,
+        repeats: Callable[[Sequence[int]], bool] | None = None,
     ) -> list[Generated]:
         import numpy as np
 

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kathrine.errors import KathrineError
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -25,7 +27,13 @@ class Workspace:
     def folder(self, *parts: str) -> Path:
         """A folder below the root, made on first use."""
         folder = self.root.joinpath(*parts)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise KathrineError(
+                f"the workspace {self.root} can not be used: {error.strerror or error}",
+                "name a folder that can be written in KATHRINE_WORKSPACE",
+            ) from error
         return folder
 
     @property

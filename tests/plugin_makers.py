@@ -46,6 +46,9 @@ class OtherSource(ToySource):
     name = "other_source"
     Options = kathrine.Options
 
+    def variants(self):
+        return ("text", "digits")
+
 
 class ModelOptions(kathrine.Options):
     checkpoint: str = "toy:two-parts"
@@ -108,7 +111,7 @@ class Whole(kathrine.Strategy):
 
     def problems(self):
         if self.options.secret == "bad":
-            yield "the secret is bad"
+            yield "secret: it is bad"
 
     def fold_problem(self):
         return "it is glued on" if self.options.secret == "glued" else ""

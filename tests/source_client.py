@@ -60,6 +60,8 @@ def run_source(component: str, options: Mapping[str, Any], folder: Path, **wishe
                 "speaker": utterance.speaker,
                 "language": utterance.language,
                 "split": utterance.split,
+                "start": utterance.start,
+                "end": utterance.end,
                 "seconds": utterance.seconds,
                 "cut": utterance.cut,
                 "facts": dict(utterance.facts),

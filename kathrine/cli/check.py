@@ -47,7 +47,7 @@ def print_plan(console: Console, plan: Plan) -> None:
 
     recipe = plan.recipe
     heading = f"{recipe.name}: model {recipe.model.name} ({recipe.model.options.checkpoint})"
-    language = f", language {recipe.language.name}" if recipe.language else ""
+    language = f", language {recipe.language.name if recipe.language else 'generic'}"
     console.print(heading + language, style="bold", soft_wrap=True)
 
     data = Table("entry", "source", "utterances", "hours", "limit", title="data", title_justify="left")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from kathrine.catalog import Catalog
 from kathrine.errors import KathrineError
+from kathrine.inspect.adapters import recognised
 from kathrine.inspect.census import Census, count_parts, module_tree
 from kathrine.inspect.show import as_json, parts_table, self_test_table, tree_view
-from kathrine.inspect.target import Target, find_target
+from kathrine.inspect.target import find_target
 from kathrine.recipe.plan import claims
 from kathrine.recipe.recipe import load_recipe
 from kathrine.types import ParameterSpec, SelfCheck
@@ -39,7 +41,7 @@ def command(
     show_tree: bool,
     json_: bool,
 ) -> int:
-    """Look into MODEL: a run's folder, a model's folder, or a name: kathrine:tiny, Qwen3-TTS-12Hz-0.6B-Base...
+    """Look into MODEL: a run, an adapter or a model by folder, or a name: kathrine:tiny, Qwen3-TTS-12Hz-0.6B-Base...
 
     Parts and counts need the configuration alone. With weights at hand the self-test runs: it proves on codes that
     the model generates itself that training sees what generation does. Exit code 1 when it fails.
@@ -47,7 +49,14 @@ def command(
     workspace = Workspace.default()
     catalog = Catalog.load()
     recipe = load_recipe(recipe_name, profile, catalog=catalog) if recipe_name else None
-    target = find_target(model, recipe, catalog, workspace)
+    if profile is not None and recipe_name is None:
+        raise KathrineError("--profile belongs to --recipe: give that too")
+    adapter = recognised(Path(model), catalog)
+    if adapter is not None and not adapter[1].checkpoint:
+        raise KathrineError(f"{model} does not say which base model it belongs to", "inspect the base model itself")
+    target = find_target(adapter[1].checkpoint if adapter else model, recipe, catalog, workspace)
+    if checkpoint != "best" and target.run is None:
+        raise KathrineError(f"--checkpoint is for runs, and {model} is none", "leave it out")
     facts = target.family.facts(workspace)
     specs = target.family.parameters(workspace)
     if facts is None or specs is None:
@@ -59,7 +68,10 @@ def command(
     if not no_self_test:
         reason = "" if fetch or target.family.at_hand(workspace) else "the weights are not here: add --fetch"
         if not reason:
-            checks = run_self_test(target, checkpoint, workspace)
+            checks = run_self_test(model, checkpoint, workspace)
+    if adapter is not None and not json_:
+        parts = ", ".join(adapter[1].parts)
+        click.echo("\n".join([f"adapter {model}: {parts}; its base model:", *adapter[1].notes]))
     if json_:
         click.echo(json.dumps(as_json(facts, specs, census, checks), indent=2))
     else:
@@ -67,28 +79,14 @@ def command(
     return 1 if checks is not None and not all(check.passed for check in checks) else 0
 
 
-def run_self_test(target: Target, checkpoint: str, workspace: Workspace) -> list[SelfCheck]:
-    """Load the model, with a run's trained weights where it is a run, and let it test itself."""
-    import torch
-
+def run_self_test(model: str, checkpoint: str, workspace: Workspace) -> list[SelfCheck]:
+    """Load what was named, with all that was trained, and let it test itself."""
     from kathrine.progress import open_progress
-    from kathrine.train.checkpoint import pick
-    from kathrine.train.folder import RunFolder
-    from kathrine.train.trainable import make_trainable
+    from kathrine.train.loaded import Wish, load_target
 
     with open_progress() as progress:
-        target.family.fetch(workspace, progress)
-    model = target.family.load(workspace)
-    if target.run is not None and target.recipe is not None:
-        saved = pick(RunFolder(target.run).checkpoints, checkpoint)
-        claimed = claims(target.recipe, workspace, model.specs, model.facts)
-        trainable = make_trainable(model, target.recipe.strategies, claimed, target.recipe.run.seed)
-        weights = saved.tensors("ema") or saved.tensors("trainable")
-        with torch.no_grad():
-            for name, parameter in trainable.parameters.items():
-                parameter.copy_(weights[name])
-    model.network.eval()
-    return model.self_test()
+        with load_target(model, Wish(checkpoint=checkpoint), Catalog.load(), workspace, progress) as loaded:
+            return loaded.model.self_test()
 
 
 def show(

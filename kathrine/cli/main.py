@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -13,8 +15,12 @@ from kathrine.errors import KathrineError
 COMMANDS = {
     "run": "Train, validate and export: everything a recipe says.",
     "prepare": "Fetch the data of a recipe and encode it; `run` does this by itself.",
+    "data": "Show, find and play what was prepared: hours, reasons, utterances.",
+    "speak": "Say texts with a run, a checkpoint, an adapter or a model, and measure what comes out.",
+    "listen": "Write a blind listening page of two or three systems, or score its results.",
     "check": "Find every mistake in a recipe and print its plan; needs no weights.",
     "inspect": "Look into a model: parts, parameters, what a recipe trains, self-test.",
+    "text": "Print how a language speaks a written text, and by which rules.",
     "plugins": "List what is installed; `plugins show NAME` prints options.",
     "schema": "Write the JSON schema of recipes, for editors.",
 }
@@ -119,6 +125,8 @@ def run(args: list[str] | None = None) -> int:
     try:
         result: Any = cli.main(args=args, prog_name="kathrine", standalone_mode=False)
     except KathrineError as error:
+        if os.environ.get("KATHRINE_TRACEBACK"):  # for those who write plugins
+            traceback.print_exception(error)
         click.echo(f"kathrine: {error}", err=True)
         return error.exit_code
     except click.ClickException as error:

@@ -6,7 +6,7 @@ component's module must not either: heavy imports belong inside methods, so that
 """
 
 from kathrine.components.base import Component, Options, Progress
-from kathrine.components.data import Language, Source, SourceContext, SpokenText
+from kathrine.components.data import Language, Source, SourceContext, SpokenText, Step
 from kathrine.components.finish import Exporter, FinishedRun, Metric, Tracker
 from kathrine.components.model import Codec, Collated, ModelFamily, SpeechModel
 from kathrine.components.training import Curriculum, Loss, LossOptions, Strategy, StrategyOptions
@@ -29,6 +29,7 @@ __all__ = [
     "SourceContext",
     "SpeechModel",
     "SpokenText",
+    "Step",
     "Strategy",
     "StrategyOptions",
     "Tracker",

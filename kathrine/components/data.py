@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from kathrine.components.base import Component, Progress
-from kathrine.types import Utterance
+from kathrine.types import Part, Utterance
 from kathrine.workspace import Workspace
 
 
@@ -18,7 +19,9 @@ class SourceContext:
 
     max_hours, speaker_cap_minutes: None for no limit; the kernel enforces both on accepted audio, a source uses
     them to fetch no more than it must. speakers: names to keep (empty: all), matched as a case-insensitive part.
-    offline: nothing may be fetched.
+    offline: nothing may be fetched. part: this machine does one part of the work (`--shard`), None for all of it; only
+    a source that `splits` looks at it. speaker_floor_minutes, reject_tags: the kernel leaves out speakers with less
+    accepted audio than this, and transcripts with `<...>` tags; a source should not count on them.
     """
 
     folder: Path
@@ -31,12 +34,27 @@ class SourceContext:
     min_seconds: float = 0.0
     max_seconds: float = float("inf")
     offline: bool = False
+    part: Part | None = None
+    speaker_floor_minutes: float = 0.0
+    reject_tags: bool = False
 
 
 class Source(Component):
     """A corpus. `[[data]]` with `source = "NAME"` in a recipe; options stand in the same table."""
 
     kind = "source"
+    splits: ClassVar[bool] = False
+    """Whether `prepare` fetches, and `utterances` yields, only `context.part` of the corpus: a block (`Part.block`)
+    of units that are fetched whole, in the order in which `utterances` yields them, so that the parts one after
+    another are what it yields without a part. A source that does not split fetches everything on each machine; the
+    kernel then divides its utterances."""
+
+    def variants(self) -> Collection[str] | None:
+        """Text variants that utterances may have, as far as the options tell; None where only the data can say.
+
+        A recipe that asks for another one is then refused before anything is fetched.
+        """
+        return None
 
     @abstractmethod
     def prepare(self, context: SourceContext) -> None:
@@ -52,23 +70,46 @@ class Source(Component):
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One rule that changed a text."""
+
+    rule: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpokenText:
-    """Normalised text, or the reason why there is none. rules: names of the rules that changed something."""
+    """Normalised text, or the reason why there is none.
+
+    rules: names of the rules that changed something. steps: what each did, in order, where the language tells;
+    `kathrine text --explain` prints them.
+    """
 
     text: str
     rules: tuple[str, ...] = ()
     rejected: str = ""
+    steps: tuple[Step, ...] = field(default=(), compare=False)
 
 
 class Language(Component):
-    """A language: `[language.NAME]`, at most one in a recipe."""
+    """A language: `[language.NAME]`, at most one in a recipe; without one the recipe uses `generic`.
+
+    The same object serves training, synthesis and evaluation. A language that needs little starts from
+    `kathrine.GenericLanguage` and writes only what differs.
+    """
 
     kind = "language"
 
     @abstractmethod
     def normalise(self, text: str, variant: str = "text") -> SpokenText:
-        """Written text to the words that are spoken. The same input gives the same output; applying it twice
-        changes nothing more."""
+        """Written text to the words that are spoken.
+
+        Given: variant, the name of the written form (a source may bring several: numbers as words, digits).
+        Returns: text, or the reason of a rejection: a sign without a rule is rejected, never left out. The same
+        input gives the same output; applying it twice changes nothing more. A rule named `full_stop` says that
+        the last character was added.
+        """
 
     @abstractmethod
     def rules_version(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kathrine.components.base import Component, Progress
 from kathrine.components.model import ModelFamily, SpeechModel
 from kathrine.components.training import Strategy
-from kathrine.types import Claim, ExportResult
+from kathrine.types import AdapterFacts, Claim, ExportResult
 from kathrine.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -70,6 +70,25 @@ class Exporter(Component):
     kind = "exporter"
     folds: ClassVar[bool] = False
     """Whether every strategy has to be foldable: `check` then refuses one that says why it is not."""
+
+    @classmethod
+    def recognise(cls, folder: Path) -> AdapterFacts | None:
+        """What an adapter folder says, where this exporter can put it back onto a model; None for any other folder.
+
+        Raises: KathrineError for an adapter of its kind that is damaged or lacks a part.
+        """
+        return None
+
+    @classmethod
+    def put_on(
+        cls, model: SpeechModel, adapter: AdapterFacts, without: Collection[str] = (), scale: float = 1.0
+    ) -> None:
+        """Put an adapter that `recognise` described onto a freshly loaded model of its base.
+
+        Given: without, parts to leave out; scale, a factor on the effect of its low-rank adapters. Raises:
+        KathrineError for another base model, for a part that it has not, and for a scale where there is none.
+        """
+        raise NotImplementedError(f"export.{cls.name} recognises no adapters")
 
     @abstractmethod
     def export(self, run: FinishedRun, folder: Path, progress: Progress) -> ExportResult:

@@ -109,8 +109,13 @@ class SpeechModel(ABC):
         max_frames: int,
         seed: int = 0,
         progress: Callable[[int], None] | None = None,
+        repeats: Callable[[Sequence[int]], bool] | None = None,
     ) -> list[Generated]:
-        """Synthesise codes. max_frames is a hard budget for each request; progress gets the frames made so far."""
+        """Synthesise codes. max_frames is a hard budget for each request; progress gets the frames made so far.
+
+        repeats: given the first codebook of one request so far, now and then; True ends that request there, with
+        stop `repetition`. None lets it go on.
+        """
 
     def language_id(self, language: str) -> int | None:
         """Row of the language's tag in the table `language_table()`, or None where the model has no such tag."""

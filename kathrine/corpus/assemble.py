@@ -11,15 +11,25 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kathrine.corpus.files import sync, write_json
-from kathrine.corpus.manifest import to_row, write_lines
-from kathrine.corpus.prepared import FORMAT, GROUP_ROWS, SHARD_ROWS, shard_name
+from kathrine.corpus.card import dataset_card
+from kathrine.corpus.files import sync, write_json, write_text
+from kathrine.corpus.manifest import write_lines
+from kathrine.corpus.measure import chunks
+from kathrine.corpus.prepared import FILES, FORMAT, GROUP_ROWS, SHARD_ROWS, file_of, shard_name
 from kathrine.corpus.rows import Row
 from kathrine.corpus.stores import Stores, arrow_schema
+from kathrine.corpus.verdicts import verdict
 
 EXAMPLES = {
     "entry": "string",
     "id": "string",
+    "speaker": "string",
+    "language": "string",
+    "split": "string",
+    "seconds": "float64",
+    "text": "string",
+    "cut": "bool",
+    "facts": "string",
     "frames": "int32",
     "codes": "list<int16>",
     "embedding": "list<float32>",
@@ -50,7 +60,7 @@ def index_row(row: Row) -> dict[str, Any]:
         "entry": row.entry,
         "id": row.id,
         "speaker": row.speaker,
-        "language": row.utterance.language,
+        "language": row.language,
         "split": row.split,
         "seconds": row.seconds,
         "frames": row.frames,
@@ -91,35 +101,25 @@ def assemble(
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for number, first in enumerate(range(0, len(rows), SHARD_ROWS)):
-        table = _examples(rows[first : first + SHARD_ROWS], stores)
-        path = temporary / shard_name(number)
-        # Not compressed: codes hardly shrink, and reading one utterance should not unpack its neighbours.
-        pq.write_table(table, path, row_group_size=GROUP_ROWS, compression="none", use_dictionary=False)
-        sync(path)
-    index = pa.Table.from_pylist([index_row(row) for row in rows], schema=arrow_schema(INDEX))
-    pq.write_table(index, temporary / "index.parquet", compression="zstd")
+    for split in FILES:
+        part = [row for row in rows if file_of(row) == split]
+        count = -(-len(part) // SHARD_ROWS)
+        for number in range(count):
+            table = _examples(part[number * SHARD_ROWS : (number + 1) * SHARD_ROWS], stores)
+            path = temporary / shard_name(split, number, count)
+            # Not compressed: codes hardly shrink, and reading one utterance should not unpack its neighbours.
+            pq.write_table(table, path, row_group_size=GROUP_ROWS, compression="none", use_dictionary=False)
+            sync(path)
+    schema = arrow_schema(INDEX)
+    with pq.ParquetWriter(temporary / "index.parquet", schema, compression="zstd") as writer:
+        for portion in chunks(rows, SHARD_ROWS):
+            writer.write_table(pa.Table.from_pylist([index_row(row) for row in portion], schema=schema))
     sync(temporary / "index.parquet")
-    write_lines(temporary / "manifest.jsonl", map(_verdict, everything))
+    write_lines(temporary / "manifest.jsonl", map(verdict, everything))
     write_json(temporary / "facts.json", facts)
+    write_text(temporary / "README.md", dataset_card(facts, fingerprint, {file_of(row) for row in rows}))
     write_json(temporary / "complete.json", {"format": FORMAT, "fingerprint": fingerprint, "rows": len(rows)})
     os.replace(temporary, folder)  # noqa: PTH105
-
-
-def _verdict(row: Row) -> dict[str, Any]:
-    told = {"entry": row.entry, **to_row(row.utterance), "split": row.split, "kept": row.kept}
-    if row.reason:
-        told |= {"reason": row.reason} | ({"detail": row.detail} if row.detail else {})
-    if row.sound is not None:
-        sound = row.sound
-        told |= {"original_rate": sound.original_rate, "bandwidth_hz": sound.bandwidth_hz, "cut": row.cut}
-        told |= {"conditioned_seconds": round(sound.seconds, 4), "silence": round(sound.silence, 4)}
-        told |= {
-            "clipped": round(sound.clipped, 6),
-            "rms_db": round(sound.rms_db, 2),
-            "peak_db": round(sound.peak_db, 2),
-        }
-    return told
 
 
 def _examples(rows: Sequence[Row], stores: Stores) -> Any:
@@ -130,8 +130,11 @@ def _examples(rows: Sequence[Row], stores: Stores) -> Any:
     texts = stores.texts.many({key for row in rows for key in row.texts.values()}, ["spoken", "ids"])
     schema = arrow_schema(EXAMPLES)
     columns: dict[str, list[Any]] = {
-        "entry": [row.entry for row in rows],
-        "id": [row.id for row in rows],
+        **{name: [getattr(row, name) for row in rows] for name in ("entry", "id", "speaker", "language", "split")},
+        "seconds": [row.seconds for row in rows],
+        "text": [texts[row.texts["text"]]["spoken"] for row in rows],
+        "cut": [row.cut for row in rows],
+        "facts": [json.dumps(dict(row.utterance.facts), ensure_ascii=False) for row in rows],
         "frames": [row.frames for row in rows],
         "codes": [codes[row.codes_key]["codes"] for row in rows],
         "embedding": [voices[row.speaker_key]["embedding"] if row.speaker_key else None for row in rows],

@@ -15,17 +15,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kathrine.corpus.filters import highpass, loudness
+from kathrine.corpus.sound import (
+    CLIPPED,
+    LEVEL_HOP,
+    LEVEL_WINDOW,
+    QUIETEST,
+    SILENT_PEAK,
+    Sound,
+    bandwidth,
+    decibels,
+    end_silences,
+    ends_open,
+    inner_pauses,
+    inner_silence_share,
+    levels,
+    longest_run,
+    silence_share,
+)
 
 if TYPE_CHECKING:
     from kathrine.recipe.tables import PrepareTable
 
-VERSION = 1
-"""Raise it when conditioning or measuring changes its results: part of every audio key."""
-LEVEL_WINDOW, LEVEL_HOP = 0.020, 0.010
+VERSION = 2
+"""Raise it when conditioning changes its results: part of every audio key. What is only measured has a version of
+its own (`keys.MEASURES`), so that a new measurement never encodes a recording again."""
 FADE_SECONDS = 0.005
-SILENT_PEAK = 1e-4
-OPEN_END_SECONDS, OPEN_END_DB, CLOSING_SILENCE = 0.050, 25.0, 0.080
-CLIPPED = 0.999
+LOUDEST = 8.0
+"""Times full scale. Lossy formats overshoot a little; far beyond lie numbers that were never scaled, or damage."""
 
 
 class AudioRejected(Exception):
@@ -59,26 +75,11 @@ class Conditioning:
         return ",".join([f"v{VERSION}", *(f"{name}={value!r}" for name, value in asdict(self).items())])
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """What was measured of a recording.
-
-    seconds and samples: of the conditioned wave. original_rate (Hz), bandwidth_hz, clipped (share of samples
-    at full scale), rms_db and peak_db: of the recording as found. silence: share of the conditioned wave that
-    lies 40 dB under its loudest moment. open_end: the recording ends in the middle of speech."""
-
-    seconds: float
-    samples: int
-    original_rate: int
-    bandwidth_hz: float
-    clipped: float
-    silence: float
-    rms_db: float
-    peak_db: float
-    open_end: bool
-
-
 # --------------------------------------------------------------------------- reading
+
+LEAD_SECONDS = 0.2
+"""A part of a file is read from this much before it: a frame of mp3 borrows bits from the ones before it, and the first
+one that is read after a jump lacks them (a click of 20 ms in every second part of a file of variable rate)."""
 
 
 def read_audio(
@@ -110,9 +111,10 @@ def read_audio(
                 raise AudioRejected("corrupt", f"{path.name}: nothing from {start} s on, it has {total / rate:.2f} s")
             if limit and last - first > limit * rate:
                 raise AudioRejected("too long", f"{(last - first) / rate:.2f} s")
+            lead = min(first, round(LEAD_SECONDS * rate))
             if first:
-                file.seek(first)
-            wave_NC = file.read(last - first, dtype="float32", always_2d=True)
+                file.seek(first - lead)
+            wave_NC = file.read(lead + last - first, dtype="float32", always_2d=True)[lead:]
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
         raise AudioRejected("corrupt", f"{path.name}: {str(error).splitlines()[0][:120]}") from error
     # Half a download decodes without an error: the header of a compressed file still tells the true length.
@@ -120,6 +122,9 @@ def read_audio(
         raise AudioRejected("corrupt", f"{path.name}: ends after {len(wave_NC) / rate:.2f} s, it is not whole")
     if not np.isfinite(wave_NC).all():
         raise AudioRejected("corrupt", f"{path.name}: holds numbers that are not finite")
+    highest = float(np.abs(wave_NC).max())
+    if highest > LOUDEST:
+        raise AudioRejected("corrupt", f"{path.name}: reaches {highest:.3g} times full scale")
     expected = seconds if end is None else end - (start or 0.0)
     found = len(wave_NC) / rate
     if expected is not None and abs(found - expected) > 0.05 * expected + 0.25:
@@ -139,8 +144,10 @@ def is_truncated(path: Path) -> bool:
         if head[:4] == b"OggS":
             file.seek(max(0, size - 65536 - 282))
             tail = file.read()
-            page = tail.rfind(b"OggS")
-            return page < 0 or len(tail) < page + 6 or not tail[page + 5] & 4
+            page = tail[max(0, tail.rfind(b"OggS")) :]
+            # A page: 27 bytes, the sixth with the mark of the last page, then the sizes of its parts, then the parts.
+            whole = len(page) >= 27 and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
+            return not whole or not page[5] & 4
     return False
 
 
@@ -153,62 +160,6 @@ def to_mono(wave_NC: np.ndarray) -> np.ndarray:
     if power_C.max() > power_C.min() * 10 ** (6 / 10):
         return wave_NC[:, int(power_C.argmax())]
     return wave_NC.mean(axis=1, dtype=np.float32)
-
-
-# --------------------------------------------------------------------------- measuring
-
-
-def levels(wave_N: np.ndarray, rate: int) -> np.ndarray:
-    """Root mean square of windows of 20 ms, every 10 ms; one window for anything shorter."""
-    window, hop = round(LEVEL_WINDOW * rate), round(LEVEL_HOP * rate)
-    total_N = np.concatenate([[0.0], np.cumsum(np.square(wave_N, dtype=np.float64))])
-    if len(wave_N) <= window:
-        return np.sqrt(total_N[-1:] / max(len(wave_N), 1))
-    first = np.arange(0, len(wave_N) - window + 1, hop)
-    return np.sqrt(np.maximum(total_N[first + window] - total_N[first], 0) / window)
-
-
-def bandwidth(wave_N: np.ndarray, rate: int) -> float:
-    """Highest frequency (Hz) whose mean power lies no more than 50 dB under the strongest; over 30 s at
-    most."""
-    size = 2 ** round(math.log2(0.0116 * rate))
-    if len(wave_N) < size:
-        return 0.0
-    count = min(len(wave_N), 30 * rate) // size
-    frames = wave_N[: count * size].reshape(count, size) * np.hanning(size).astype(np.float32)
-    power = np.mean(np.abs(np.fft.rfft(frames, axis=1)) ** 2, axis=0)
-    if power.max() <= 0:
-        return 0.0
-    return float(np.nonzero(power >= power.max() * 1e-5)[0][-1] * rate / size)
-
-
-def silence_share(wave_N: np.ndarray, rate: int, below_db: float = 40.0) -> float:
-    """Share of windows that lie `below_db` under the loudest; 1 for silence."""
-    level = levels(wave_N, rate)
-    if level.max() < SILENT_PEAK:
-        return 1.0
-    return float(np.mean(level < level.max() * 10 ** (-below_db / 20)))
-
-
-def ends_open(wave_N: np.ndarray, rate: int) -> bool:
-    """Whether the recording stops in the middle of speech: no pause, and no fading away, at its end.
-
-    Up to 80 ms of nothing after the stop do not count as a pause: mp3 coding leaves as much behind.
-    """
-    peak = np.abs(wave_N).max(initial=0.0)
-    if peak < SILENT_PEAK:
-        return False
-    last = int(np.nonzero(np.abs(wave_N) > 1e-3 * peak)[0][-1]) + 1
-    if len(wave_N) - last > CLOSING_SILENCE * rate:
-        return False
-    tail = wave_N[max(0, last - round(OPEN_END_SECONDS * rate)) : last]
-    level = float(np.sqrt(np.mean(np.square(tail, dtype=np.float64))))
-    return level > float(levels(wave_N, rate).max()) * 10 ** (-OPEN_END_DB / 20)
-
-
-def decibels(value: float) -> float:
-    """Amplitude to dB relative to full scale, no lower than -120."""
-    return 20 * math.log10(max(value, 1e-6))
 
 
 # --------------------------------------------------------------------------- conditioning
@@ -248,9 +199,13 @@ def set_level(wave_N: np.ndarray, rate: int, lufs: float, peak_db: float) -> np.
     return wave_N * np.float32(min(gain, 10 ** (peak_db / 20) / peak))
 
 
-def condition(wave_NC: np.ndarray, rate: int, settings: Conditioning) -> tuple[np.ndarray, Sound]:
-    """The wave float32 [samples] that is encoded, at `settings.sample_rate`, and what was measured on the
-    way."""
+def condition(
+    wave_NC: np.ndarray, rate: int, settings: Conditioning, find_noise: bool = False
+) -> tuple[np.ndarray, Sound]:
+    """The wave float32 [samples] that is encoded, at `settings.sample_rate`, and what was measured on the way.
+
+    find_noise: also find out where somebody speaks, for `Sound.snr_db`; that takes several times as long as the
+    rest."""
     import soxr
 
     loudest_N = np.abs(wave_NC).max(axis=1)
@@ -261,7 +216,10 @@ def condition(wave_NC: np.ndarray, rate: int, settings: Conditioning) -> tuple[n
         wave_N = soxr.resample(wave_N, rate, settings.sample_rate, quality="VHQ").astype(np.float32, copy=False)
     rate_to = settings.sample_rate
     wave_N = highpass(wave_N, rate_to, settings.highpass_hz)
-    open_end = ends_open(wave_N, rate_to)
+    # What trimming takes away still counts here: it is where the noise is heard alone.
+    open_end, (start, end) = ends_open(wave_N, rate_to), end_silences(wave_N, rate_to)
+    loudness_found = loudness(wave_N, rate_to)
+    snr = _noise_of(wave_N, rate_to) if find_noise else None
     if settings.trim_db:
         wave_N = trim_silence(wave_N, rate_to, settings.trim_db, settings.pad_ms)
     wave_N = set_level(fade_ends(wave_N, rate_to), rate_to, settings.loudness_lufs, settings.peak_db)
@@ -269,10 +227,27 @@ def condition(wave_NC: np.ndarray, rate: int, settings: Conditioning) -> tuple[n
         seconds=len(wave_N) / rate_to,
         samples=len(wave_N),
         original_rate=rate,
+        channels=wave_NC.shape[1],
         bandwidth_hz=round(bandwidth(found_N, rate), 1),
         clipped=float(np.mean(loudest_N >= CLIPPED)),
         silence=silence_share(wave_N, rate_to),
         rms_db=decibels(float(np.sqrt(np.mean(np.square(found_N, dtype=np.float64))))),
         peak_db=decibels(float(loudest_N.max())),
         open_end=open_end,
+        clipped_run=longest_run(loudest_N),
+        loudness_lufs=round(max(loudness_found, QUIETEST), 2),
+        inner_silence=round(inner_silence_share(wave_N, rate_to), 4),
+        pauses=tuple(round(last - first, 2) for first, last in inner_pauses(wave_N, rate_to)),
+        edge_silence=round(max(end_silences(wave_N, rate_to)), 3),
+        start_silence=round(start, 3),
+        end_silence=round(end, 3),
+        snr_db=snr,
     )
+
+
+def _noise_of(wave_N: np.ndarray, rate: int) -> float | None:
+    from kathrine.corpus.speech_activity import signal_to_noise, speech_probabilities, thread_detector
+
+    # A tenth of a dB: what the detector's arithmetic may differ by from machine to machine does not show.
+    snr = signal_to_noise(wave_N, rate, speech_probabilities(wave_N, rate, thread_detector()))
+    return None if snr is None else round(snr, 1)

@@ -7,17 +7,20 @@ Shapes: N samples, F frames, Q codebooks, H width of the speaker embedding.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kathrine.corpus.audio import AudioRejected, Conditioning
-from kathrine.corpus.measure import chunks, read_conditioned
+from kathrine.corpus.audio import Conditioning
+from kathrine.corpus.listening import Recording, Refused, wave_of
+from kathrine.corpus.measure import chunks, refuse_absent
 from kathrine.corpus.rows import Row
 from kathrine.corpus.stores import Stores
+from kathrine.corpus.workers import Crashed, Workers
 from kathrine.errors import KathrineError
 from kathrine.types import ModelFacts
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 WINDOW_BATCHES = 32
 """Batches that are sorted by length together: near enough to the corpus' order to read files one after
 another."""
+AHEAD = 2
+"""Batches whose recordings are read while another one is encoded: what waits is bounded by their seconds."""
 FLUSH_SECONDS = 30.0
 """A killed prepare loses no more than this, and one batch."""
 
@@ -108,7 +113,7 @@ def encode(
     encoders: Encoders,
     settings: Conditioning,
     table: PrepareTable,
-    pool: ThreadPoolExecutor,
+    workers: Workers,
     progress: Progress,
 ) -> None:
     """Fill the stores with the codes and speaker embeddings of rows. What is there already is not made
@@ -116,6 +121,8 @@ def encode(
     todo = missing(rows, stores)
     if not todo:
         return
+    refuse_absent([str(row.utterance.audio) for row in todo if row.elsewhere])
+    workers.expect(len(todo))
     total = sum(row.sound.seconds for row in todo if row.sound is not None)
     plan = (
         batch
@@ -126,7 +133,7 @@ def encode(
     done = 0.0
     with progress.task("encoding", total=total) as advance:
         try:
-            for batch, waves in _read_ahead(plan, settings, pool):
+            for batch, waves in _read_ahead(plan, settings, workers):
                 _encode_batch(batch, waves, stores, encoders)
                 seconds = sum(map(len, waves)) / settings.sample_rate
                 done += seconds
@@ -141,17 +148,24 @@ def encode(
 
 
 def _read_ahead(
-    plan: Iterable[list[Row]], settings: Conditioning, pool: ThreadPoolExecutor
+    plan: Iterable[list[Row]], settings: Conditioning, workers: Workers
 ) -> Iterator[tuple[list[Row], list[np.ndarray]]]:
-    """Batches with their waves; the next one is read while the caller encodes this one."""
-    before: tuple[list[Row], list[Future[np.ndarray]]] | None = None
+    """Batches with their waves, in order; the next ones are read while the caller encodes this one."""
+    ahead: deque[tuple[list[Row], list[Recording], list[Future[np.ndarray | Refused | Crashed]]]] = deque()
+
+    def first() -> tuple[list[Row], list[np.ndarray]]:
+        batch, recordings, futures = ahead.popleft()
+        return batch, [
+            wave_or_error(recording, future.result()) for recording, future in zip(recordings, futures, strict=True)
+        ]
+
     for batch in plan:
-        now = batch, [pool.submit(_wave, row, settings) for row in batch]
-        if before is not None:
-            yield before[0], [future.result() for future in before[1]]
-        before = now
-    if before is not None:
-        yield before[0], [future.result() for future in before[1]]
+        recordings = [Recording.of(row.utterance) for row in batch]
+        ahead.append((batch, recordings, [workers.submit(wave_of, recording, settings) for recording in recordings]))
+        if len(ahead) > AHEAD:
+            yield first()
+    while ahead:
+        yield first()
 
 
 def _encode_batch(batch: Sequence[Row], waves: Sequence[np.ndarray], stores: Stores, encoders: Encoders) -> None:
@@ -163,11 +177,13 @@ def _encode_batch(batch: Sequence[Row], waves: Sequence[np.ndarray], stores: Sto
             stores.speakers.add(row.speaker_key, embedding=encoders.embedding(wave_N))
 
 
-def _wave(row: Row, settings: Conditioning) -> np.ndarray:
-    try:
-        return read_conditioned(row, settings)[0]
-    except AudioRejected as rejected:
-        raise KathrineError(
-            f"{row.utterance.audio} changed while it was prepared ({rejected.detail or rejected.reason})",
-            "leave the recordings alone and run the command again: nothing that was encoded is lost",
-        ) from rejected
+def wave_or_error(recording: Recording, heard: np.ndarray | Refused | Crashed) -> np.ndarray:
+    """The wave of a recording that was measured before. Raises KathrineError where its file changed since."""
+    if isinstance(heard, np.ndarray):
+        return heard
+    why = heard.detail or getattr(heard, "reason", "")
+    what = "crashes the decoder now" if isinstance(heard, Crashed) else "changed while it was prepared"
+    raise KathrineError(
+        f"{recording.path} {what} ({why})",
+        "leave the recordings alone and run the command again: nothing that was encoded is lost",
+    )

@@ -11,8 +11,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kathrine.corpus.text import rules_key
+
 if TYPE_CHECKING:
     from kathrine.recipe.recipe import Recipe
+
+MEASURES = 2
+"""Raise it when what `kathrine.corpus.sound` measures changes: part of the key of measurements, and of no other."""
 
 
 def digest(*parts: Any) -> str:
@@ -37,9 +42,15 @@ def audio_key(content: str, start: float | None, end: float | None, conditioning
     return digest("audio", content, start, end, conditioning)
 
 
-def sound_key(audio: str, seconds: float | None) -> str:
-    """What was measured of it. `seconds`: the length that it is supposed to have."""
-    return digest("sound", audio, seconds)
+def sound_key(audio: str, seconds: float | None, noise: bool = True) -> str:
+    """What was measured of it. `seconds`: the length that it is supposed to have; `noise`: whether its
+    signal-to-noise ratio was."""
+    return digest("sound", MEASURES, audio, seconds, noise)
+
+
+def score_key(audio: str, model: str) -> str:
+    """What a model made of a conditioned wave: a score, or a transcript."""
+    return digest("score", audio, model)
 
 
 def codes_key(audio: str, codec: str) -> str:
@@ -57,14 +68,20 @@ def speaker_key(audio: str, speaker_encoder: str) -> str:
     return digest("speaker", audio, speaker_encoder)
 
 
+def imported_voice_key(embedding: tuple[float, ...], speaker_encoder: str) -> str:
+    """A speaker embedding that came with the row."""
+    return digest("imported voice", embedding, speaker_encoder)
+
+
 def text_key(written: str, variant: str, rules: str, tokenizer: str, cut: bool) -> str:
     """Spoken text and token ids. `cut`: for a clip that ends mid-speech (no added full stop)."""
     return digest("text", written, variant, rules, tokenizer, cut)
 
 
 def recipe_key(recipe: Recipe) -> str:
-    """What of a recipe decides which corpus is prepared; devices and batch sizes do not."""
-    prepare = recipe.prepare.model_dump(mode="json", exclude={"batch", "batch_seconds", "device"})
+    """What of a recipe decides which corpus is prepared; devices, batch sizes and workers do not."""
+    without = {"batch", "batch_seconds", "asr_batch", "device", "workers"}
+    prepare = recipe.prepare.model_dump(mode="json", exclude=without)
     data = [
         [
             entry.name,
@@ -75,6 +92,4 @@ def recipe_key(recipe: Recipe) -> str:
         for entry in recipe.data
     ]
     model = [recipe.model.name, recipe.model.options.model_dump(mode="json")]
-    language = recipe.language
-    spoken = None if language is None else [language.name, language.rules_version()]
-    return digest("recipe", data, prepare, model, spoken, recipe.run.seed)[:24]
+    return digest("recipe", data, prepare, model, rules_key(recipe.language), recipe.run.seed)[:24]

@@ -1,7 +1,7 @@
 """The manifest: utterances as JSON Lines, one a line, checked all at once.
 
 A row: id, audio, text or texts {variant: text}, speaker; and, where they are known, language, split, start,
-end, seconds, reference, codes, cut, facts."""
+end, seconds, reference, codes, cut, facts, embedding, codec, speaker_encoder."""
 
 from __future__ import annotations
 
@@ -81,6 +81,9 @@ def to_row(utterance: Utterance) -> dict[str, Any]:
         "codes": [list(frame) for frame in utterance.codes] if utterance.codes else None,
         "cut": utterance.cut or None,
         "facts": dict(utterance.facts) or None,
+        "embedding": list(utterance.embedding) if utterance.embedding else None,
+        "codec": utterance.codec or None,
+        "speaker_encoder": utterance.speaker_encoder or None,
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -102,6 +105,9 @@ def from_row(row: Mapping[str, Any], folder: Path) -> Utterance:
         codes=tuple(tuple(frame) for frame in row["codes"]) if row.get("codes") else None,
         cut=row.get("cut", False),
         facts=row.get("facts", {}),
+        embedding=tuple(row["embedding"]) if row.get("embedding") else None,
+        codec=row.get("codec", ""),
+        speaker_encoder=row.get("speaker_encoder", ""),
     )
 
 

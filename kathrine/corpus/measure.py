@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kathrine.corpus import keys
-from kathrine.corpus.audio import AudioRejected, Conditioning, Sound, condition, read_audio
-from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, tags_gate, text_gate
+from kathrine.corpus.audio import Conditioning
+from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, rate_outliers, tags_gate, text_gate
+from kathrine.corpus.judges import Judge, judge
+from kathrine.corpus.listening import Recording, listen
 from kathrine.corpus.rows import Row
 from kathrine.corpus.select import ORDER, budgets, choose
+from kathrine.corpus.sound import Sound
 from kathrine.corpus.stores import Stores
-from kathrine.corpus.text import letters, rules_key, spoken_text, without_added_stop
+from kathrine.corpus.text import clean, letters, rules_key, spoken_text, without_added_stop
+from kathrine.corpus.workers import Crashed, Workers
+from kathrine.errors import KathrineError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from kathrine.components import Language, Progress
     from kathrine.recipe.tables import DataTable, PrepareTable
 
 CHUNK = 256
-THREADS = min(4, os.cpu_count() or 1)
 LONGEST_SURPLUS = 30.0
 """Seconds beyond max_seconds that trimming could still take away; longer recordings are not even decoded."""
 
@@ -57,28 +58,31 @@ class Texts:
         A variant other than "text" that fails is left out of its utterance.
         """
         rules = rules_key(self.language)
+        said = [row.utterance.texts for row in rows]
         wanted = {
-            keys.text_key(row.utterance.texts[variant], variant, rules, self.tokenizer, row.cut): (
-                row,
+            keys.text_key(texts[variant], variant, rules, self.tokenizer, row.cut): (
+                texts[variant],
                 variant,
+                row.cut,
             )
-            for row in rows
+            for row, texts in zip(rows, said, strict=True)
             for variant in variants
-            if variant in row.utterance.texts
+            if variant in texts
         }
-        for key, (row, variant) in wanted.items():
+        for key, written_as in wanted.items():
             if key not in self.stores.texts:
-                self._make(key, row.utterance.texts[variant], variant, row.cut)
+                self._make(key, *written_as)
         made = self.stores.texts.many(wanted)
-        for row in rows:
+        for row, texts in zip(rows, said, strict=True):
             row.texts, row.tokens = {}, {}
             for variant in variants:
-                written = row.utterance.texts.get(variant)
+                written = texts.get(variant)
                 if written is None:
                     continue
                 key = keys.text_key(written, variant, rules, self.tokenizer, row.cut)
                 spoken, refused = made[key]["spoken"], made[key]["rejected"]
-                reason = tags_gate(written, table) or ("text refused" if refused else text_gate(spoken, table))
+                refusal = "text refused" if refused and letters(clean(written)) else ""  # else there is no text
+                reason = tags_gate(written, table) or refusal or text_gate(spoken, table)
                 if not reason:
                     row.texts[variant] = key
                     row.tokens[variant] = len(made[key]["ids"])
@@ -95,7 +99,7 @@ class Texts:
 
     def _make(self, key: str, written: str, variant: str, cut: bool) -> None:
         answer = spoken_text(written, variant, self.language)
-        spoken = without_added_stop(written, answer.text) if cut else answer.text
+        spoken = without_added_stop(written, answer.text, answer.rules) if cut else answer.text
         ids: tuple[int, ...] = ()
         if not answer.rejected and spoken:
             self._tokenise = self._tokenise or self.open_text()
@@ -106,41 +110,44 @@ class Texts:
 # --------------------------------------------------------------------------- recordings
 
 
-def read_conditioned(row: Row, settings: Conditioning, limit: float = 0.0) -> tuple[np.ndarray, Sound]:
-    """The conditioned wave float32 [samples] of a row's recording. Raises AudioRejected."""
-    utterance = row.utterance
-    assert utterance.audio is not None
-    wave_NC, rate = read_audio(utterance.audio, utterance.start, utterance.end, utterance.seconds, limit)
-    return condition(wave_NC, rate, settings)
-
-
 @dataclass(slots=True)
 class Sounds:
-    """Content hashes and measurements of recordings."""
+    """Content hashes and measurements of recordings. find_noise: measure the signal-to-noise ratio too."""
 
     stores: Stores
     settings: Conditioning
-    pool: ThreadPoolExecutor
+    workers: Workers
+    find_noise: bool = False
 
     def take(self, rows: Sequence[Row], limit: float) -> float:
         """Set content, audio, sound and seconds of rows that have a recording; reject what can not be read.
 
         limit: seconds beyond which nothing is decoded; 0: none. Returns the seconds that had to be listened
         to."""
-        rows = [row for row in rows if row.kept and row.utterance.audio is not None]
-        self._hash(rows)
-        rows = [row for row in rows if row.kept]
+        found = [(row, row.utterance) for row in rows if row.kept]
+        found = [(row, utterance) for row, utterance in found if utterance.audio is not None]
+        self._hash([(row, utterance.audio) for row, utterance in found if utterance.audio is not None])
         by_key: dict[str, list[Row]] = {}
-        for row in rows:
-            utterance = row.utterance
+        recordings: dict[str, Recording] = {}
+        for row, utterance in found:
+            if not row.kept:
+                continue
             row.audio = keys.audio_key(row.content, utterance.start, utterance.end, self.settings.key())
-            by_key.setdefault(keys.sound_key(row.audio, utterance.seconds), []).append(row)
+            key = keys.sound_key(row.audio, utterance.seconds, self.find_noise)
+            by_key.setdefault(key, []).append(row)
+            recordings.setdefault(key, Recording.of(utterance))
         new = [key for key in by_key if key not in self.stores.sounds]
+        refuse_absent([recordings[key].path for key in new if by_key[key][0].elsewhere])
         listened = 0.0
-        for key, heard in zip(new, self.pool.map(lambda key: self._listen(by_key[key][0], limit), new), strict=True):
+        jobs = [(recordings[key], self.settings, limit, self.find_noise) for key in new]
+        for key, heard in zip(new, self.workers.map(listen, jobs), strict=True):
             if isinstance(heard, Sound):
                 listened += heard.seconds
                 self.stores.sounds.add(key, sound=json.dumps(asdict(heard)), rejected="", detail="")
+            elif isinstance(heard, Crashed):
+                # Not kept: another machine, or another version of the decoder, may well read it.
+                for row in by_key[key]:
+                    row.reject("crashed the decoder", f"{Path(recordings[key].path).name}: {heard.detail}")
             elif heard.reason == "too long":
                 # Depends on an option that is no part of the key, and costs nothing to find out again.
                 for row in by_key[key]:
@@ -156,35 +163,52 @@ class Sounds:
         if values["rejected"]:
             row.reject(values["rejected"], values["detail"])
             return
-        row.sound = Sound(**json.loads(values["sound"]))
-        row.cut = row.utterance.cut or row.sound.open_end
+        row.sound = Sound.of(json.loads(values["sound"]))
+        row.cut = row.cut or row.sound.open_end
         if not row.imported:
             row.seconds = row.sound.seconds
 
-    def _listen(self, row: Row, limit: float) -> Sound | AudioRejected:
-        try:
-            return read_conditioned(row, self.settings, limit)[1]
-        except AudioRejected as rejected:
-            return rejected
-
-    def _hash(self, rows: Sequence[Row]) -> None:
+    def _hash(self, rows: Sequence[tuple[Row, Path]]) -> None:
         paths: dict[Path, list[Row]] = {}
-        for row in rows:
-            assert row.utterance.audio is not None
-            paths.setdefault(row.utterance.audio, []).append(row)
+        for row, path in rows:
+            paths.setdefault(path, []).append(row)
         stats: dict[str, Path] = {}
         for path, users in paths.items():
             if path.is_file():
                 stats[keys.stat_key(path)] = path
             else:
                 for row in users:
-                    row.reject("missing file", str(path))
+                    take_from_elsewhere(row, path)
         new = [stat for stat in stats if stat not in self.stores.files]
-        for stat, content in zip(new, self.pool.map(lambda stat: keys.file_digest(stats[stat]), new), strict=True):
+        digests = self.workers.threads.map(lambda stat: keys.file_digest(stats[stat]), new)
+        for stat, content in zip(new, digests, strict=True):
             self.stores.files.add(stat, content=content)
         for stat, values in self.stores.files.many(stats).items():
             for row in paths[stats[stat]]:
                 row.content = values["content"]
+
+
+def take_from_elsewhere(row: Row, path: Path) -> None:
+    """What another machine found of a recording that is not here; without that, the row is rejected."""
+    if row.elsewhere is None:
+        row.reject("missing file", str(path))
+    elif row.elsewhere.reason:
+        row.reject(row.elsewhere.reason, row.elsewhere.detail)
+    elif row.elsewhere.content:
+        row.content = row.elsewhere.content
+    else:
+        refuse_absent([str(path)])
+
+
+def refuse_absent(paths: Sequence[str]) -> None:
+    """Raise KathrineError where recordings that no shard has listened to are not here either."""
+    absent = [path for path in paths if not Path(path).is_file()]
+    if absent:
+        raise KathrineError(
+            f"{len(absent)} recordings are needed that no shard has listened to and that are not here, the first is "
+            f"{absent[0]}",
+            "prepare the shards again with this recipe, or prepare without --merge where the recordings can be fetched",
+        )
 
 
 def gate(row: Row, table: PrepareTable) -> None:
@@ -197,6 +221,12 @@ def gate(row: Row, table: PrepareTable) -> None:
         row.reject(duration_gate(row.seconds, table) or rate_gate(row.letters, row.seconds, table))
 
 
+def split_outliers(rows: Sequence[Row], table: PrepareTable) -> tuple[list[Row], list[Row]]:
+    """Rows that are left, and those whose speaking rate is far from that of their speaker's others."""
+    odd = rate_outliers(((row.speaker, row.letters / row.seconds) for row in rows), table)
+    return [row for place, row in enumerate(rows) if place not in odd], [rows[place] for place in sorted(odd)]
+
+
 def measure_and_choose(
     rows: Sequence[Row],
     table: DataTable,
@@ -205,26 +235,27 @@ def measure_and_choose(
     needs_other: bool,
     progress: Progress,
     description: str,
+    judges: Sequence[Judge] = (),
 ) -> None:
     """Measure rows until max_hours is met, or all of them; reject what fails a gate or is not wanted.
 
     Split by split, in order: how far it has to listen depends on the recordings alone.
     """
-    waiting = {split: [row for row in rows if row.kept and row.split == split] for split in ORDER}
+    waiting = {split: deque(row for row in rows if row.kept and row.split == split) for split in ORDER}
     allowed = budgets(table, [row for row in rows if row.kept])
     heard: set[int] = set()
     recordings: set[str] = set()
     began, listened = time.monotonic(), 0.0
     with progress.task(description, total=sum(map(len, waiting.values()))) as advance:
         while True:
-            passed = [row for row in rows if row.kept and id(row) in heard]
+            passed, outliers = split_outliers([row for row in rows if row.kept and id(row) in heard], prepare)
             choice = choose(passed, table, needs_other, allowed)
             missing = _missing(choice.used, allowed, waiting)
             if not missing:
                 break
             split, seconds = missing
             while waiting[split] and seconds > 0:
-                portion, waiting[split] = waiting[split][:CHUNK], waiting[split][CHUNK:]
+                portion = [waiting[split].popleft() for _ in range(min(CHUNK, len(waiting[split])))]
                 listened += sounds.take(portion, prepare.max_seconds + LONGEST_SURPLUS)
                 for row in portion:
                     # Two utterances of one recording would lend each other their own voice.
@@ -233,14 +264,17 @@ def measure_and_choose(
                     heard.add(id(row))
                     if row.kept and row.audio:
                         recordings.add(row.audio)
+                judged = judge(portion, judges, advance, description)
                 sounds.stores.flush()
                 seconds -= sum(row.seconds for row in portion if row.kept)
                 speed = listened / max(time.monotonic() - began, 1e-9)
                 # Nothing to listen to: all of it was measured before.
                 told = f"{description}, {speed:.0f} x real time" if listened else None
-                advance(len(portion), description=told)
+                advance(len(portion) - judged, description=told)
     for place, reason in choice.left_out.items():
         passed[place].reject(reason)
+    for row in outliers:
+        row.reject("rate outlier")
     for rest in waiting.values():
         for row in rest:
             row.reject("max_hours")

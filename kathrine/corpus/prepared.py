@@ -1,8 +1,9 @@
 """The prepared corpus: a folder of encoded utterances, read lazily.
 
-Folder: `examples-NNNNN.parquet` (1024 rows each, manifest order), `index.parquet` (what `rows` holds),
-`manifest.jsonl` (every utterance that was seen, with its verdict), `facts.json`, and `complete.json`, written
-last.
+Folder: `SPLIT-NNNNN-of-NNNNN.parquet` (the utterances of a split in manifest order, 1024 a file; recordings that only
+lend their voice as if they were the split "reference"), `index.parquet` (what `rows` holds), `manifest.jsonl` (every
+utterance that was seen, with its verdict), `facts.json`, `README.md` (a dataset card: the folder is an ordinary Parquet
+dataset), and `complete.json`, written last.
 
 Shapes: F frames, Q codebooks, H width of the speaker embedding.
 """
@@ -10,8 +11,9 @@ Shapes: F frames, Q codebooks, H width of the speaker embedding.
 from __future__ import annotations
 
 import json
+import sys
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
     from kathrine.recipe.recipe import Recipe
     from kathrine.workspace import Workspace
 
-FORMAT = 1
+FORMAT = 2
 SHARD_ROWS = 1024
 GROUP_ROWS = 16
 REFERENCE_ID = "__reference__"
 """Hidden examples (recordings that only lend their voice) have an id that starts with this, and split
 "test"."""
+FILES = ("train", "validation", "test", "reference")
+"""What the files of a corpus begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,14 @@ class PreparedCorpus:
         self.fingerprint = fingerprint
         self.rows = rows
         self.entries: tuple[str, ...] = tuple(facts["entries"])
-        self._place = {row.key: number for number, row in enumerate(rows)}
-        self._files: dict[int, Any] = {}
+        self._number = {row.key: number for number, row in enumerate(rows)}
+        counts: Counter[str] = Counter()
+        self._place: list[int] = []
+        for row in rows:
+            self._place.append(counts[file_of(row)])
+            counts[file_of(row)] += 1
+        self._shards = {name: -(-count // SHARD_ROWS) for name, count in counts.items()}
+        self._files: dict[str, Any] = {}
         self._recent: OrderedDict[str, Example] = OrderedDict()
         self._keep = 512
         self._lock = threading.Lock()
@@ -98,7 +108,9 @@ class PreparedCorpus:
         rows = [
             CorpusRow(
                 key=f"{row['entry']}/{row['id']}",
-                **{name: row[name] for name in ("entry", "id", "speaker", "language", "split", "seconds", "frames")},
+                # The same few strings for all rows.
+                **{name: sys.intern(row[name]) for name in ("entry", "speaker", "language", "split")},  # type: ignore[arg-type]
+                **{name: row[name] for name in ("id", "seconds", "frames")},
                 text_tokens=dict(zip(row["variants"], row["tokens"], strict=True)),
                 **{name: row[name] for name in ("cut", "reference", "original_rate", "bandwidth_hz")},
             )
@@ -109,9 +121,9 @@ class PreparedCorpus:
 
     def row(self, key: str) -> CorpusRow:
         """The row of ENTRY/ID. Raises KathrineError where there is none."""
-        if key not in self._place:
+        if key not in self._number:
             raise KathrineError(f"the prepared corpus has no utterance {key!r}", f"it lies in {self.folder}")
-        return self.rows[self._place[key]]
+        return self.rows[self._number[key]]
 
     def example(self, key: str) -> Example:
         """The encoded utterance ENTRY/ID, read when asked for; the last few hundred are kept.
@@ -133,11 +145,13 @@ class PreparedCorpus:
         import numpy as np
         import pyarrow.parquet as pq
 
-        shard, inside = divmod(self._place[row.key], SHARD_ROWS)
-        if shard not in self._files:
-            self._files[shard] = pq.ParquetFile(self.folder / shard_name(shard), memory_map=True)
+        shard, inside = divmod(self._place[self._number[row.key]], SHARD_ROWS)
+        name = shard_name(file_of(row), shard, self._shards[file_of(row)])
+        if name not in self._files:
+            self._files[name] = pq.ParquetFile(self.folder / name, memory_map=True)
         group, offset = divmod(inside, GROUP_ROWS)
-        table = self._files[shard].read_row_group(group, use_threads=False).slice(offset, 1)
+        read = ["id", "codes", "embedding", "variants", "spoken", "text_ids"]
+        table = self._files[name].read_row_group(group, columns=read, use_threads=False).slice(offset, 1)
         if table["id"][0].as_py() != row.id:
             raise KathrineError(f"{self.folder} is damaged: {row.key} is not where the index says", "delete it")
         codes_FQ = table["codes"][0].values.to_numpy(zero_copy_only=False).reshape(row.frames, -1)
@@ -163,9 +177,14 @@ class PreparedCorpus:
         )
 
 
-def shard_name(number: int) -> str:
-    """File name of a shard of examples."""
-    return f"examples-{number:05d}.parquet"
+def file_of(row: Any) -> str:
+    """What the name of the file begins with that holds a row: its split, or "reference"."""
+    return "reference" if row.id.startswith(REFERENCE_ID) else row.split
+
+
+def shard_name(split: str, number: int, count: int) -> str:
+    """File name of a shard of examples, as dataset repositories name them."""
+    return f"{split}-{number:05d}-of-{count:05d}.parquet"
 
 
 def read_marker(folder: Path) -> dict[str, Any]:
@@ -182,19 +201,25 @@ def read_marker(folder: Path) -> dict[str, Any]:
     return marker
 
 
-def known_facts(recipe: Recipe, workspace: Workspace) -> dict[str, Any] | None:
-    """The facts of the corpus that was last prepared for this recipe, or None; reads two small JSON files.
-
-    For `kathrine check`: needs neither pyarrow nor torch. `facts["entries"][NAME]["splits"]["train"]` holds
-    `utterances` and `seconds`.
-    """
+def known_folder(recipe: Recipe, workspace: Workspace) -> Path | None:
+    """The folder of the corpus that was last prepared for this recipe, or None; reads one small JSON file."""
     from kathrine.corpus.keys import recipe_key
 
     pointer = workspace.root / "corpus" / "recipes" / f"{recipe_key(recipe)}.json"
     if not pointer.is_file():
         return None
     folder = workspace.root / "corpus" / json.loads(pointer.read_text(encoding="utf-8"))["corpus"]
-    if not (folder / "complete.json").is_file():
+    return folder if (folder / "complete.json").is_file() else None
+
+
+def known_facts(recipe: Recipe, workspace: Workspace) -> dict[str, Any] | None:
+    """The facts of the corpus that was last prepared for this recipe, or None.
+
+    For `kathrine check`: needs neither pyarrow nor torch. `facts["entries"][NAME]["splits"]["train"]` holds
+    `utterances` and `seconds`.
+    """
+    folder = known_folder(recipe, workspace)
+    if folder is None:
         return None
     facts: dict[str, Any] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
     return facts

@@ -139,10 +139,37 @@ class Prompter:
         # `single_utterance_speakers = "own"` keeps utterances that are their own reference
         return None if fits else row
 
+    def longest(self, key: str) -> list[PromptedExample]:
+        """Stand-ins for the longest forms that an utterance could ever be drawn in, one for each text layout."""
+        row = self.by_key[key]
+        wanted = self.data[row.entry].variants if row.entry in self.data else {"text": 1.0}
+        variants = [name for name, share in wanted.items() if share > 0 and name in row.text_tokens] or ["text"]
+        variant = max(variants, key=lambda name: row.text_tokens[name])
+        reference = self._longest_reference(row) if self.prompt.in_context > 0 else None
+        language = self.tag(row.language) if self.prompt.language_tag > 0 else None
+        layouts = [
+            name for name, share in ((True, self.prompt.streamed), (False, 1 - self.prompt.streamed)) if share > 0
+        ]
+        return [
+            self._outline(row, Choice(variant, streamed, reference is not None, reference, language))
+            for streamed in layouts
+        ]
+
+    def _longest_reference(self, row: Row) -> str | None:
+        if row.reference is not None:
+            fixed = self._reference(row, 0.0, fits=True)
+            return fixed.key if fixed is not None else None
+        groups = [self.voices.get((row.entry, row.speaker, split, True)) for split in {row.split, ANY}]
+        fitting = [other for group in groups if group is not None for other in group.rows if other.key != row.key]
+        longest = max(fitting, key=lambda other: other.frames + other.text_tokens["text"], default=None)
+        return longest.key if longest is not None else None
+
     def outline(self, draw: Draw) -> PromptedExample:
         """A stand-in with the right lengths and no contents: enough for `SpeechModel.rows`, nothing is
         loaded."""
-        row, choice = self.by_key[draw.key], self.choose(draw)
+        return self._outline(self.by_key[draw.key], self.choose(draw))
+
+    def _outline(self, row: Row, choice: Choice) -> PromptedExample:
         reference = self.by_key[choice.reference] if choice.in_context and choice.reference else None
         return PromptedExample(
             example=_hollow(row),

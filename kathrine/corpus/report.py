@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from kathrine.components import Progress
-    from kathrine.recipe.tables import PrepareTable
+    from kathrine.recipe.tables import DataTable, PrepareTable
 
 MANY_CUT = 0.5
-DAMAGE = ("missing file", "corrupt", "length differs", "bad codes", "bad reference")
+DAMAGE = ("missing file", "corrupt", "crashed the decoder", "length differs", "bad codes", "bad reference")
 SPLIT_COLUMNS = {"train": "train", "valid.": "validation", "test": "test"}
 
 
@@ -52,14 +52,33 @@ def entry_facts(source: str, rows: Sequence[Row], notes: Sequence[str]) -> dict[
     }
 
 
+def shortfall_notes(table: DataTable, rows: Sequence[Row]) -> list[str]:
+    """A line where less was accepted than `max_hours` asks for, although nothing was left out for being beyond it."""
+    accepted = sum(row.seconds for row in rows if row.kept) / 3600
+    stopped = any(row.reason == "max_hours" and row.split == "train" for row in rows)
+    if table.max_hours is None or stopped or accepted >= table.max_hours:
+        return []
+    return [
+        f"asked for {length(table.max_hours)}, accepted {length(accepted)}: that is all the source gave. Raise "
+        "`margin` where the source has that option, loosen its limits or those of [prepare], or let it take more."
+    ]
+
+
+def length(hours: float) -> str:
+    """Hours as text, minutes where there is not one."""
+    return f"{hours:.2f} h" if hours >= 1 else f"{hours * 60:.1f} min"
+
+
 def corpus_facts(
     model: ModelFacts,
     fingerprints: Fingerprints,
     conditioning: str,
     rules: str,
     entries: dict[str, dict[str, Any]],
+    verdicts: str = "",
 ) -> dict[str, Any]:
-    """Facts of a whole corpus; the same inputs give the same facts."""
+    """Facts of a whole corpus; the same inputs give the same facts. verdicts: digest of what is told of every
+    utterance, so that a corpus is never taken for another one with the same counts."""
     return {
         "entries": entries,
         "model": {"family": model.family, "sample_rate": model.sample_rate, "codebooks": model.codebooks},
@@ -71,6 +90,7 @@ def corpus_facts(
         },
         "conditioning": conditioning,
         "text_rules": rules,
+        "verdicts": verdicts,
     }
 
 
@@ -84,18 +104,24 @@ def tell(facts: dict[str, Any], table: PrepareTable, progress: Progress) -> None
         )
         for note in entry["notes"]:
             progress.say(f"{name}: {note}")
-        if 0 < entry["bandwidth_hz"] < table.narrowband_hz:
-            rates = " and ".join(f"{rate} Hz" for rate in entry["original_rates"])
-            progress.warn(
-                f"{name}: these recordings reach up to {entry['bandwidth_hz'] / 1000:.1f} kHz only (median; "
-                f"files of {rates}): s, f and kj will sound dull. Look for a version of this corpus with a "
-                "higher sampling rate or bit rate"
-            )
-        if entry["cut_share"] > MANY_CUT:
-            progress.warn(
-                f"{name}: {entry['cut_share']:.0%} of the recordings stop in the middle of speech; the model "
-                "does not learn from them where an utterance ends"
-            )
+        for warning in warnings_of(name, entry, table):
+            progress.warn(warning)
+
+
+def warnings_of(name: str, entry: Mapping[str, Any], table: PrepareTable) -> Iterator[str]:
+    """What will limit the result, by the facts of an entry."""
+    if 0 < entry["bandwidth_hz"] < table.narrowband_hz:
+        rates = " and ".join(f"{rate} Hz" for rate in entry["original_rates"])
+        yield (
+            f"{name}: these recordings reach up to {entry['bandwidth_hz'] / 1000:.1f} kHz only (median; "
+            f"files of {rates}): s, f and kj will sound dull. Look for a version of this corpus with a "
+            "higher sampling rate or bit rate"
+        )
+    if entry["cut_share"] > MANY_CUT:
+        yield (
+            f"{name}: {entry['cut_share']:.0%} of the recordings stop in the middle of speech; the model "
+            "does not learn from them where an utterance ends"
+        )
 
 
 def tell_damaged(entry: str, rows: Sequence[Row], progress: Progress) -> None:

@@ -112,7 +112,7 @@ def choose(
 
 def _voices(row: Row) -> tuple[tuple[str, str], ...]:
     """Where an utterance can lend its voice: (speaker, split), and any split to those held out."""
-    return ((row.speaker, row.split), (row.speaker, "any")) if row.audio else ()
+    return ((row.speaker, row.split), (row.speaker, "any")) if row.lends else ()
 
 
 def _without_voice(taken: Sequence[Row], available: Counter[tuple[str, str]]) -> dict[tuple[str, Split], str]:
@@ -120,7 +120,7 @@ def _without_voice(taken: Sequence[Row], available: Counter[tuple[str, str]]) ->
     missing: dict[tuple[str, Split], str] = {}
     for row in taken:
         place = (row.speaker, "train" if row.split == "train" else "any")
-        if not row.own_reference and lent[place] - bool(row.audio) < 1:
+        if not row.own_reference and lent[place] - row.lends < 1:
             # A speaker whom max_hours left with one utterance has others: that is not the corpus' fault.
             missing[row.speaker, row.split] = "no reference" if available[place] < 2 else "max_hours"
     return missing
@@ -184,14 +184,14 @@ def fixed_references(rows: Sequence[Row]) -> None:
 
 def fix_where_drawing_fails(rows: Sequence[Row], needs_other: bool) -> None:
     """References that can not be drawn per epoch are fixed now: of speakers some of whose rows bring codes
-    without a recording (which have no voice to lend), and of utterances that have to be their own."""
+    without a recording or an embedding (which have no voice to lend), and of utterances that have to be their own."""
     if not needs_other:
         return
-    voiceless = {row.speaker for row in rows if not row.audio}
+    voiceless = {row.speaker for row in rows if not row.lends}
     fixed_references([row for row in rows if row.speaker in voiceless])
     lent = Counter(voice for row in rows for voice in _voices(row))
     for row in rows:
         place = (row.speaker, "train" if row.split == "train" else "any")
-        if row.reference is None and not row.own_reference and lent[place] - bool(row.audio) < 1:
-            others = [other for other in rows if other.speaker == row.speaker and other is not row and other.audio]
+        if row.reference is None and not row.own_reference and lent[place] - row.lends < 1:
+            others = [other for other in rows if other.speaker == row.speaker and other is not row and other.lends]
             row.reference = others[0].id if others else row.id

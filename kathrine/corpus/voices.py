@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kathrine.corpus.measure import Sounds, Texts
 from kathrine.corpus.prepared import REFERENCE_ID
-from kathrine.corpus.rows import Row
+from kathrine.corpus.rows import Elsewhere, Row
 from kathrine.errors import KathrineError
 from kathrine.types import Utterance
 
@@ -43,22 +43,28 @@ def own_references(entry: str, rows: Sequence[Row], sounds: Sounds, texts: Texts
     lends its own voice)."""
     by_path: dict[Path, list[Row]] = {}
     for row in rows:
-        if row.kept and row.utterance.reference is not None:
-            by_path.setdefault(row.utterance.reference, []).append(row)
+        reference = row.utterance.reference if row.kept else None
+        if reference is not None:
+            by_path.setdefault(reference, []).append(row)
     hidden = {path: hidden_row(entry, path) for path in by_path}
+    for path, users in by_path.items():
+        hidden[path].elsewhere = _reference_elsewhere(users)
     _measure(list(hidden.values()), sounds, texts)
     itself = 0
     made: dict[str, Row] = {}
     for path, users in by_path.items():
         lent = hidden[path]
         for row in users:
+            row.reference_content = lent.content
             if not lent.kept:
                 row.reject("bad reference", lent.detail or lent.reason)
-            elif row.utterance.audio is not None and _same_file(row.utterance.audio, path, lent, sounds):
+            elif _same_file(row, path, lent, sounds):
                 itself += 1
             else:
                 name = f"{REFERENCE_ID}.{lent.content[:12]}"
-                made.setdefault(name, hidden_row(entry, path, name))
+                if name not in made:
+                    made[name] = hidden_row(entry, path, name)
+                    made[name].elsewhere = lent.elsewhere
                 row.reference, row.own_reference = name, True
     found = list(made.values())
     _measure(found, sounds, texts)
@@ -66,11 +72,20 @@ def own_references(entry: str, rows: Sequence[Row], sounds: Sounds, texts: Texts
     return found, notes
 
 
-def _same_file(audio: Path, reference: Path, lent: Row, sounds: Sounds) -> bool:
+def _reference_elsewhere(users: Sequence[Row]) -> Elsewhere | None:
+    """What another machine found of the reference of these rows."""
+    contents = [row.reference_content for row in users if row.elsewhere is not None and row.reference_content]
+    return Elsewhere(contents[0]) if contents else None
+
+
+def _same_file(row: Row, reference: Path, lent: Row, sounds: Sounds) -> bool:
     """Whether a row's recording is the reference itself, by content: copies are common."""
-    if audio == reference:
-        return True
-    if not audio.is_file() or audio.stat().st_size != reference.stat().st_size:
+    audio = row.utterance.audio
+    if audio is None or audio == reference:
+        return audio is not None
+    if not audio.is_file():
+        return row.elsewhere is not None and row.elsewhere.content == lent.content
+    if reference.is_file() and audio.stat().st_size != reference.stat().st_size:
         return False
     probe = hidden_row("", audio)
     sounds.take([probe], 0)
@@ -92,10 +107,13 @@ def prefer_utterances(rows: Sequence[Row], hidden: Sequence[Row]) -> list[Row]:
 
     rows: those that are kept. Returns the hidden rows that are still needed.
     """
+    if not hidden:
+        return []
+    lending = {row.content for row in hidden}
     whole = {
         row.content: row
         for row in reversed(rows)
-        if row.content and row.utterance.start is None and row.utterance.end is None
+        if row.content in lending and row.utterance.start is None and row.utterance.end is None
     }
     by_name = {row.id: row for row in hidden}
     for row in rows:

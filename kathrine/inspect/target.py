@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kathrine.catalog import Catalog
-from kathrine.components import ModelFamily
+from kathrine.components import ModelFamily, Progress
+from kathrine.datafiles import HUB_ID
 from kathrine.errors import KathrineError
 from kathrine.recipe.recipe import Recipe, load_recipe
 from kathrine.workspace import Workspace
@@ -23,10 +24,13 @@ class Target:
     run: Path | None
 
 
-def find_target(name: str, recipe: Recipe | None, catalog: Catalog, workspace: Workspace) -> Target:
+def find_target(
+    name: str, recipe: Recipe | None, catalog: Catalog, workspace: Workspace, progress: Progress | None = None
+) -> Target:
     """Resolve what a user named.
 
-    Given: name, a run folder, a model folder, a Hub id or an embedded name; recipe, already loaded, or None.
+    Given: name, a run folder, a model folder, a Hub id or an embedded name; recipe, already loaded, or None; progress,
+    where a model that is not known here may be fetched.
     Raises: KathrineError for a name that no installed model family knows.
     """
     folder = Path(name).expanduser()
@@ -42,6 +46,17 @@ def find_target(name: str, recipe: Recipe | None, catalog: Catalog, workspace: W
         assert isinstance(pointed, ModelFamily)
         if pointed.facts(workspace) is not None:
             return Target(pointed, recipe, None)
+    if progress is not None and HUB_ID.fullmatch(name):
+        refused = []
+        for family in families:
+            pointed = family(family.Options(checkpoint=name))  # type: ignore[call-arg]
+            try:
+                pointed.fetch(workspace, progress)  # type: ignore[attr-defined]
+            except KathrineError as error:
+                refused.append(error)
+            else:
+                return Target(pointed, recipe, None)  # type: ignore[arg-type]
+        raise refused[0]
     raise KathrineError(
         f"'{name}' is no run, no model folder and no model whose configuration is known here",
         "give a folder, `kathrine:tiny`, a released name such as Qwen3-TTS-12Hz-0.6B-Base, "

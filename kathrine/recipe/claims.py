@@ -29,8 +29,7 @@ def gather_claims(
         try:
             claim = strategy.claim(parameters, facts)
         except KathrineError as error:
-            sentence = "; ".join(part for part in (error.message, error.hint) if part)
-            problems.append((strategy.label, sentence.removeprefix(f"strategy.{strategy.label}: ")))
+            problems.append((strategy.label, error.sentence.removeprefix(f"strategy.{strategy.label}: ")))
             continue
         claims.append(claim)
         added = [spec.name for spec in claim.adds]

@@ -262,7 +262,7 @@ def _apply_set(merged: Layer, text: str) -> None:
         merged.problems.append(f"--set {text}: {message}")
         return
     here = Place("--set", Path.cwd())
-    given = _set_value(value)
+    given = set_value(value)
     document: Any = given
     for part in reversed(path):
         document = {part: document}
@@ -276,7 +276,8 @@ def _apply_set(merged: Layer, text: str) -> None:
     merge(merged, Layer(document, places), deep=not isinstance(given, dict))
 
 
-def _set_value(text: str) -> Any:
+def set_value(text: str) -> Any:
+    """The value of a `--set KEY=VALUE`: TOML where it is that, else a string."""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, KeyError):

@@ -183,7 +183,7 @@ def checked_stages(recipe: Recipe, data: Sequence[DataSize]) -> tuple[Stage, ...
     try:
         planned = stages(recipe.curriculum, data, recipe.train)
     except KathrineError as error:
-        raise RecipeError([recipe_problem(recipe, table, f"{error.message} {error.hint}".strip())]) from error
+        raise RecipeError([recipe_problem(recipe, table, error.sentence)]) from error
     problem = lr_scale_problem(planned, [strategy.label for strategy in recipe.strategies])
     if problem:
         raise RecipeError([recipe_problem(recipe, table, problem)])

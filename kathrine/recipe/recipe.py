@@ -39,6 +39,7 @@ from kathrine.recipe.tables import (
     ValidationTable,
 )
 from kathrine.recipe.tomlwriter import toml_text
+from kathrine.types import DataSize
 from kathrine.workspace import Workspace
 
 
@@ -107,6 +108,7 @@ def load_recipe(
     path = find_recipe(str(path_or_name), Path.cwd(), catalog)
     layer = read_layers(path, profile, sets, catalog)
     validate.clean(layer)
+    validate.yield_length(layer, path)
     tables = {name: validate.kernel_table(layer, name, model) for name, model in KERNEL_TABLES.items()}
     found = {name: validate.components(layer, catalog, name) for name in KIND_TABLES}
     data = validate.data_entries(layer, catalog)
@@ -116,6 +118,9 @@ def load_recipe(
     train = tables["train"]
     if isinstance(train, TrainTable):
         _check_stages(layer, found, data, train)
+    speak = tables["speak"]
+    if isinstance(speak, SpeakTable) and speak.reference_file:
+        validate.check_file(layer, ("speak", "reference_file"), speak.reference_file)
     _check_folds(layer, found["export"], found["strategy"])  # type: ignore[arg-type]
     if workspace is not None and found["model"]:
         _check_claims(layer, found["model"][0], found["strategy"], workspace)  # type: ignore[arg-type]
@@ -168,19 +173,19 @@ def _check_stages(
     data: Sequence[tuple[str, DataTable, Component]],
     train: TrainTable,
 ) -> None:
-    """A curriculum that names what the recipe does not have: asked only where the names are all known."""
-    active = [name for name, table in layer.document.get("data", {}).items() if _active(table)]
-    complete = active == [name for name, _, _ in data]
-    if not found["curriculum"] or not complete:
+    """A curriculum that names what the recipe does not have; entries with other mistakes count with their names."""
+    if not found["curriculum"]:
         return
     curriculum = found["curriculum"][0]
-    from kathrine.recipe.plan import lr_scale_problem, stages, unknown_sizes
+    from kathrine.recipe.plan import lr_scale_problem, stages
 
+    shares = {name: table.share for name, table, _ in data}
+    active = [name for name, table in layer.document.get("data", {}).items() if _active(table)]
     try:
-        planned = stages(curriculum, unknown_sizes([entry[:2] for entry in data]), train)  # type: ignore[arg-type]
+        planned = stages(curriculum, [DataSize(name, shares.get(name), None, None) for name in active], train)  # type: ignore[arg-type]
         problem = lr_scale_problem(planned, list(layer.document.get("strategy", {})))
     except KathrineError as error:
-        problem = " ".join(part for part in (error.message, error.hint) if part)
+        problem = error.sentence
     if problem:
         path = ("curriculum", curriculum.label)
         layer.report(path, problem.removeprefix(f"{dotted(path)}: "))
@@ -198,7 +203,8 @@ def _check_claims(layer: Layer, model: ModelFamily, strategies: list[Strategy], 
     parameters, facts = model.parameters(workspace), model.facts(workspace)
     if parameters is not None and facts is not None:
         for label, sentence in gather_claims(strategies, parameters, facts)[1]:
-            layer.report(("strategy", label), sentence)
+            model_of = {strategy.label: type(strategy).Options for strategy in strategies}
+            validate.report_option(layer, ("strategy", label), model_of[label], sentence)
 
 
 def _resolved(

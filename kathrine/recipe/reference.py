@@ -35,21 +35,20 @@ shows where each value came from, and `kathrine schema -o recipe.schema.json` wr
 | key | meaning |
 |---|---|
 | `extends = "..."` | one parent: a path from this file, `"kathrine:base"`, or `"PLUGIN:NAME"` |
-| `[profile.NAME]` | tables that are laid over the recipe by `--profile NAME`; a parent's profile of the same
-name first | | `--set a.b=c` | one key on the command line: TOML, a bare word is a string; data entries by
-name: `data.npsc.max_hours=2` | | `enabled = false` | in a component's table or a data entry: switches off
-what was inherited | | `use = "NAME"` | in a component's table: which component, where the table has a name of
-its own | | `unset = ["key"]` | in any table: takes keys of lower layers away, so that their defaults hold
-again |
+| `[profile.NAME]` | laid over the recipe by `--profile NAME`; a parent's profile of the same name first |
+| `--set a.b=c` | one key: TOML, a bare word is a string; data entries by name: `data.npsc.max_hours=2` |
+| `enabled = false` | in a component's table or a data entry: switches off what was inherited |
+| `use = "NAME"` | in a component's table: which component, where the table has a name of its own |
+| `unset = ["key"]` | in any table: takes keys of lower layers away, so that their defaults hold again |
 
 - Tables merge key by key. An option's value is replaced whole, lists and inline tables too.
-- `[[data]]` entries merge by name; an entry without `name` has its source's. A profile names the entry it
-changes. - Of `epochs` and `steps` (also `first_epochs` and `first_steps`, ...) the one in the higher layer
-drives out the other. - Components act in recipe order: a parent's first, then what the recipe adds. -
-Relative paths start from the folder of the file in which they are written, those of `--set` from the current
-one. An option that takes a folder or a name on the Hub takes a folder when the text begins with `.`, `/` or
-`~`, or when such a folder exists. - `recipe.toml` of a run folder is the resolved recipe, defaults included:
-running it repeats the run.
+- `[[data]]` entries merge by name; an entry without `name` has its source's. A profile names the entry it changes.
+- Of `epochs` and `steps` (also `first_epochs` and `first_steps`, ...) the one in the higher layer drives out the other.
+- Components act in recipe order: a parent's first, then what the recipe adds.
+- Relative paths start from the folder of the file in which they are written, those of `--set` from the current one. An
+  option that takes a folder or a name on the Hub takes a folder when the text begins with `.`, `/` or `~`, or when
+  such a folder exists.
+- `recipe.toml` of a run folder is the resolved recipe, defaults included: running it repeats the run.
 
 Component tables: {tables}.
 """

@@ -5,11 +5,12 @@ Field docstrings are the documentation of the recipe reference and of `kathrine 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from kathrine.components import Options
+from kathrine.recipe.quality import QualityOptions
 
 
 class RunTable(Options):
@@ -56,25 +57,9 @@ class DataTable(Options):
     """Share of utterances held out where the source brings no validation split of its own."""
 
 
-class PrepareTable(Options):
+class PrepareTable(QualityOptions):
     """`[prepare]`: from recordings to the prepared corpus."""
 
-    min_seconds: float = Field(default=1.5, gt=0)
-    """Shorter utterances are left out."""
-    max_seconds: float = Field(default=15.0, gt=0)
-    """Longer utterances are left out."""
-    min_letters_per_second: float = Field(default=4.0, ge=0)
-    """Slower speech than this is left out: the transcript most likely lacks words."""
-    max_letters_per_second: float = Field(default=25.0, gt=0)
-    """Faster speech than this is left out: the transcript most likely has words that were not said."""
-    max_silence_share: float = Field(default=0.6, gt=0, le=1)
-    """Share of an utterance that may lie 40 dB under its peak."""
-    max_clipped_share: float = Field(default=0.001, ge=0, le=1)
-    """Share of samples that may touch full scale."""
-    min_words: int = Field(default=1, ge=1)
-    """Utterances with fewer words are left out."""
-    tags: Literal["strip", "reject"] = "strip"
-    """What to do with `<...>` tags in a transcript; `<inaudible>` is always left out."""
     trim: bool = True
     """Cut silence at both ends down to `pad_ms`."""
     trim_db: float = Field(default=45.0, gt=0)
@@ -87,9 +72,6 @@ class PrepareTable(Options):
     """Bring every utterance to this loudness (ITU-R BS.1770); 0 leaves loudness alone."""
     peak_db: float = Field(default=-1.0, le=0)
     """Peak limit in dBFS: the gain is reduced, nothing is clipped."""
-    narrowband_hz: float = Field(default=9500.0, ge=0)
-    """Warn, naming the data entry, when the median bandwidth of its recordings lies under this: recordings of
-    16 kHz end at 8 kHz at best."""
     single_utterance_speakers: Literal["drop", "own"] = "drop"
     """Utterances without another one of their speaker: leave them out, or let them be their own reference
     (which teaches the model to copy)."""
@@ -99,6 +81,9 @@ class PrepareTable(Options):
     """Seconds of (padded) audio encoded at once, at most: what bounds the memory."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where codec and speaker encoder run."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that decode and condition recordings; 0: one for each core, 8 at most, and none while there are fewer
+    than 64 recordings to listen to."""
 
 
 class PromptTable(Options):
@@ -129,7 +114,9 @@ class BatchTable(Options):
     @model_validator(mode="after")
     def one_of_two(self) -> BatchTable:
         if (self.examples is None) == (self.frames is None):
-            raise ValueError("give exactly one of examples and frames")
+            raise ValueError(
+                "give exactly one of examples and frames: batch = { frames = N } takes the place of the other"
+            )
         return self
 
 
@@ -152,7 +139,9 @@ class TrainTable(Options):
     """Updates over which learning rates rise from 0."""
     final_lr_share: float = Field(default=0.1, ge=0, le=1)
     """Where cosine ends, as a share of the peak."""
-    betas: list[float] = Field(default_factory=lambda: [0.9, 0.999], min_length=2, max_length=2)
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=lambda: [0.9, 0.999], min_length=2, max_length=2
+    )
     """AdamW's betas."""
     eps: float = Field(default=1e-8, gt=0)
     """AdamW's epsilon."""
@@ -169,15 +158,13 @@ class TrainTable(Options):
     """Updates between checkpoints."""
     keep_last: int = Field(default=2, ge=1)
     """Newest checkpoints kept."""
-    keep_epochs: list[int] = Field(default_factory=list)
+    keep_epochs: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
     """Epochs whose last checkpoint is kept for good (early epochs often sound best)."""
     keep_every: int = Field(default=0, ge=0)
     """Keep the checkpoint of every so many updates for good; 0: none."""
 
     export_from: Literal["best", "last"] = "best"
-    """Checkpoint that samples and exports are made from: the one with the lowest held-out talker loss, or the
-    newest.
-    """
+    """Checkpoint that samples and exports are made from: the best one by `validation.best_by`, or the newest."""
 
     @field_validator("epochs", "steps")
     @classmethod
@@ -206,15 +193,21 @@ class ValidationTable(Options):
     """What counts as better."""
     stop: Literal["run", "stage"] = "run"
     """What early stopping ends."""
+    best_by: Literal["flags_then_loss", "loss"] = "flags_then_loss"
+    """Which checkpoint is the best one. flags_then_loss: as few flagged test sentences as possible, and among equals
+    the lowest held-out loss; more than 5 % flagged is never the best. loss: the lowest held-out loss alone."""
 
 
 class SpeakTable(Options):
-    """`[speak]`: sentences synthesised at the end of a run."""
+    """`[speak]`: test sentences, spoken while the run trains and at its end."""
 
     sentences: list[str] = Field(default_factory=list)
-    """What to say; empty takes the language's test sentences."""
+    """What to say, all of it; empty takes the first `count` of the language's test sentences."""
     count: int = Field(default=4, ge=0)
-    """How many sentences, at most; 0 turns it off."""
+    """How many of the language's sentences; 0 turns speaking off."""
+    every: int = Field(default=0, ge=0)
+    """Updates between two times that they are spoken; 0: with every validation, which is what lets the choice of the
+    best checkpoint go by them."""
     reference_file: str = Field(default="", json_schema_extra={"path": True})
     """Recording that gives the voice; empty takes a held-out utterance of the first data entry."""
     max_seconds: float = Field(default=20.0, gt=0)

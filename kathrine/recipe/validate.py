@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kathrine.catalog import Catalog
-from kathrine.components import Component, Options
+from kathrine.components import Component, Options, Source
 from kathrine.errors import KathrineError
+from kathrine.recipe.judging import missing_for_gates
 from kathrine.recipe.layers import TOP_LEVEL, Layer, dotted
 from kathrine.recipe.messages import extra_key, validated
 from kathrine.recipe.positions import KeyPath
@@ -25,6 +27,9 @@ from kathrine.suggest import did_you_mean, listing
 
 ONE_OF = ("model", "language", "curriculum")
 """Tables of which a recipe may name one component only."""
+
+TAKEN = {"loss": ("talker", "total")}
+"""Names that a component of a table may not have in a recipe: the kernel reports its own numbers under them."""
 
 REMOTE_CODE = "kathrine never runs code that a repository brings: remove trust_remote_code"
 
@@ -67,6 +72,9 @@ def options_of(
     for below, message in problems:
         key = extra_key(below, message)
         place = layer.place((*path, *below) if key is None else (*path, *below, key))
+        if key is None:
+            inner = [one for other, one in layer.places.items() if other[: len(path) + len(below)] == (*path, *below)]
+            place = next((one for one in inner if one.label == "--set"), place)
         layer.problems.append(f"{place.label}: {dotted((*path, *below))}: {message}")
     return options  # type: ignore[return-value]
 
@@ -89,6 +97,8 @@ def components(layer: Layer, catalog: Catalog, table_name: str) -> list[Componen
         component = _class(layer, catalog, (*path, "use") if "use" in table else path, kind, name)
         if component is None:
             continue
+        if path[-1] in TAKEN.get(table_name, ()):
+            layer.report(path, f"'{path[-1]}' is the name under which kathrine reports its own: choose another")
         options = options_of(layer, path, component.Options, keys, ("enabled", "use"))
         if options is not None:
             made += _build(layer, path, component, options)
@@ -120,7 +130,11 @@ def data_entries(layer: Layer, catalog: Catalog) -> list[tuple[str, DataTable, C
         if entry is not None:
             _check_entry(layer, path, entry)
         if entry is not None and options is not None:
-            made += [(name, entry, source) for source in _build(layer, path, component, options)]
+            _check_roots(layer, path, options)
+            built = _build(layer, path, component, options)
+            for source in built:
+                _check_variants(layer, path, entry, source)
+            made += [(name, entry, source) for source in built]
     return made
 
 
@@ -130,11 +144,14 @@ def check_together(layer: Layer, prepare: PrepareTable | None, train: TrainTable
         for low, high in (
             ("min_seconds", "max_seconds"),
             ("min_letters_per_second", "max_letters_per_second"),
+            ("min_loudness_lufs", "max_loudness_lufs"),
         ):
             if getattr(prepare, low) >= getattr(prepare, high):
                 message = f"{low} = {getattr(prepare, low):g} leaves nothing below "
                 message += f"{high} = {getattr(prepare, high):g}"
                 layer.report(_set_key(layer, "prepare", (high, low)), message)
+        for key, message in missing_for_gates(prepare):
+            layer.report(("prepare", key), message)
     if train is not None:
         length = "epochs" if train.epochs is not None else "steps" if train.steps is not None else ""
         if has_curriculum and length:
@@ -150,12 +167,56 @@ def _check_entry(layer: Layer, path: KeyPath, entry: DataTable) -> None:
         layer.report((*path, "reference"), 'reference = "file" needs reference_file')
     if entry.reference_file and entry.reference != "file":
         layer.report((*path, "reference_file"), 'is read with reference = "file" only')
+    if entry.reference == "file" and entry.reference_file:
+        check_file(layer, (*path, "reference_file"), entry.reference_file)
     cap, floor = entry.speaker_cap_minutes, entry.speaker_floor_minutes
     if cap is not None and floor > cap:
         message = f"is above speaker_cap_minutes = {cap:g}: no speaker would be left"
         layer.report((*path, "speaker_floor_minutes"), message)
     if not entry.variants or min(entry.variants.values()) < 0 or sum(entry.variants.values()) <= 0:
         layer.report((*path, "variants"), "needs at least one written form, with shares of 0 or more and a sum above 0")
+
+
+def check_file(layer: Layer, path: KeyPath, file: str) -> None:
+    """Report a recording that does not exist: it would be missed after hours of other work."""
+    if not Path(file).expanduser().is_file():
+        layer.report(path, f"there is no file {file}")
+
+
+def yield_length(layer: Layer, path: Path) -> None:
+    """A curriculum takes the place of a length that the recipe merely inherited."""
+    train = layer.document.get("train")
+    if not isinstance(train, dict) or not any(_is_on(table) for table in layer.document.get("curriculum", {}).values()):
+        return
+    for key in ("epochs", "steps"):
+        place = layer.place(("train", key))
+        own = place.label == "--set" or (place.label.split(":")[0] == path.name and place.folder == path.parent)
+        if key in train and not own:
+            del train[key]
+
+
+def _is_on(table: Any) -> bool:
+    return isinstance(table, dict) and table.get("enabled", True) is not False
+
+
+def _check_roots(layer: Layer, path: KeyPath, options: Options) -> None:
+    """Report folders that do not exist, of options that take a folder or an id."""
+    for name, field in type(options).model_fields.items():
+        extra = field.json_schema_extra
+        value = getattr(options, name)
+        named = isinstance(extra, dict) and extra.get("path") == "or_id" and isinstance(value, str)
+        if named and value.startswith("/") and not Path(value).exists():
+            layer.report((*path, name), f"there is no {value}")
+
+
+def _check_variants(layer: Layer, path: KeyPath, entry: DataTable, source: Source) -> None:
+    known = source.variants()
+    if known is None:
+        return
+    for name in entry.variants:
+        if name not in known:
+            guess = did_you_mean(name, known) or f"; it has {listing(known)}"
+            layer.report((*path, "variants"), f"source {source.name} has no text variant '{name}'{guess}")
 
 
 def _set_key(layer: Layer, table: str, keys: tuple[str, ...]) -> KeyPath:
@@ -190,10 +251,17 @@ def _build(layer: Layer, path: KeyPath, component: type[Component], options: Opt
         made = component(options, str(path[-1]))
         problems = list(made.problems())
     except KathrineError as error:
-        problems = [" ".join(part for part in (error.message, error.hint) if part)]
+        problems = [error.sentence]
     for problem in problems:
-        layer.report(path, problem)
+        report_option(layer, path, component.Options, problem)
     return [] if problems else [made]
+
+
+def report_option(layer: Layer, path: KeyPath, model: type[Options], sentence: str) -> None:
+    """Report a component's own sentence, at the place of the option that it begins with where it does."""
+    word = sentence.split(" ", 1)[0].rstrip(":,")
+    label = layer.place((*path, word)).label if word in model.model_fields else layer.place(path).label
+    layer.problems.append(f"{label}: {dotted(path)}: {sentence}")
 
 
 def _with_paths(layer: Layer, path: KeyPath, model: type[Options], table: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +269,8 @@ def _with_paths(layer: Layer, path: KeyPath, model: type[Options], table: dict[s
 
     A field is marked with `json_schema_extra={"path": True}`; with `{"path": "or_id"}` it may also be a name
     on the Hub, and is taken for a path when it begins with `.`, `/` or `~`, or when it exists from that
-    folder.
+    folder; with `{"path": "or_url"}` it may also be an address such as `https://...`. In a list or a table every value
+    is one.
     """
     result = dict(table)
     for name, field in model.model_fields.items():
@@ -215,11 +284,15 @@ def _with_paths(layer: Layer, path: KeyPath, model: type[Options], table: dict[s
             result[name] = _absolute(value, folder, mark)
         elif isinstance(value, list):
             result[name] = [_absolute(v, folder, mark) if isinstance(v, str) else v for v in value]
+        elif isinstance(value, dict):
+            result[name] = {key: _absolute(v, folder, mark) if isinstance(v, str) else v for key, v in value.items()}
     return result
 
 
 def _absolute(text: str, folder: Path, mark: Any) -> str:
     path = folder / Path(text).expanduser()
+    if mark == "or_url" and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        return text
     if not text or (mark == "or_id" and not text.startswith((".", "/", "~")) and not path.exists()):
         return text
     return os.path.normpath(path)

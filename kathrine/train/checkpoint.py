@@ -117,12 +117,17 @@ def remove_partial(folder: Path) -> list[str]:
 def kept_reasons(saved: Sequence[Saved], keep_last: int) -> dict[int, tuple[str, ...]]:
     """Why each checkpoint is kept, by step; no reasons means that it may go. The newest one always has
     one."""
-    best = saved[-1].state.get("best_step") if saved else None
+    newest: Mapping[str, Any] = saved[-1].state if saved else {}
+    best = newest.get("best_step")
     reasons: dict[int, tuple[str, ...]] = {}
     for number, one in enumerate(saved):
         lasting = [reason for reason in one.reasons if LASTING.fullmatch(reason)]
         if one.step == best:
             lasting.append("best")
+        if one.step in newest.get("before_noise", ()):
+            lasting.append("before noise")
+        if one.step in newest.get("spoken", ()):
+            lasting.append("samples")
         if number >= len(saved) - max(1, keep_last):
             lasting.append("last")
         reasons[one.step] = tuple(lasting)
@@ -145,7 +150,7 @@ def prune(folder: Path, keep_last: int) -> dict[int, tuple[str, ...]]:
 
 
 def checkpoint_reasons(
-    table: TrainTable, *, step: int, epochs_done: int | None, improved: bool, ends_stage: bool
+    table: TrainTable, *, step: int, epochs_done: int | None, improved: bool, ends_stage: bool, spoken: bool = False
 ) -> list[str]:
     """Why a checkpoint is due after this step; none: it is not.
 
@@ -156,6 +161,8 @@ def checkpoint_reasons(
         reasons.append("last")
     if improved:
         reasons.append("best")
+    if spoken:
+        reasons.append("samples")
     if epochs_done is not None and epochs_done in table.keep_epochs:
         reasons.append(f"epoch {epochs_done}")
     if table.keep_every and step % table.keep_every == 0:

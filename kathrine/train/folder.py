@@ -17,6 +17,7 @@ from typing import Any
 from kathrine.errors import KathrineError
 from kathrine.recipe.recipe import Recipe
 from kathrine.recipe.tomlwriter import toml_value
+from kathrine.shell import program
 from kathrine.train.checkpoint import Saved, remove_partial, saved_checkpoints
 from kathrine.train.state import only_longer
 
@@ -57,7 +58,8 @@ class RunFolder:
         return cls(Path(recipe.run.folder or Path("runs") / recipe.name).expanduser().absolute())
 
     def refuse_unless_ready(self, resume: bool) -> None:
-        """Raises KathrineError where something lies in the folder and nobody asked to go on with it."""
+        """Raises KathrineError where something lies in the folder and nobody asked to go on with it, or where somebody
+        asked and nothing does."""
         if self.path.exists() and not self.path.is_dir():
             raise KathrineError(f"{self.path} is a file", "choose another run.folder")
         used = self.path.is_dir() and any(not _UNUSED.fullmatch(child.name) for child in self.path.iterdir())
@@ -65,6 +67,11 @@ class RunFolder:
             raise KathrineError(
                 f"the run folder {self.path} is not empty",
                 "add --resume to go on with that run, or give this one another --folder",
+            )
+        if resume and not used and not self.console.is_file():  # a log alone: a run that was stopped in prepare
+            raise KathrineError(
+                f"there is no run to go on with in {self.path}",
+                "leave --resume out to begin one, or name the run's folder with --folder",
             )
         if used and not self.recipe.is_file():
             raise KathrineError(f"{self.path} is not a run folder: it has no recipe.toml", "choose another --folder")
@@ -86,11 +93,15 @@ class RunFolder:
             self._lock.close()
             self._lock = None
 
+    def newest_checkpoint(self) -> Saved | None:
+        """The newest complete checkpoint; nothing is touched."""
+        saved = saved_checkpoints(self.checkpoints)
+        return saved[-1] if saved else None
+
     def last_checkpoint(self) -> Saved | None:
         """The newest complete checkpoint; half-written ones are removed."""
         remove_partial(self.checkpoints)
-        saved = saved_checkpoints(self.checkpoints)
-        return saved[-1] if saved else None
+        return self.newest_checkpoint()
 
     def cut_back(self, metrics_bytes: int, timing_bytes: int) -> None:
         """Forget what was written after the checkpoint that the run goes on from."""
@@ -211,11 +222,12 @@ def check_same_run(
     recipe: Recipe,
     old: Mapping[str, Any],
     saved: Saved | None,
-    stages: Sequence[Mapping[str, Any]],
+    stages: Sequence[Mapping[str, Any]] | None,
 ) -> str:
     """Refuse to go on with a run under a recipe that would have led elsewhere.
 
-    Given: old, the document of the run folder's recipe.toml; stages, the plan that the recipe gives now.
+    Given: old, the document of the run folder's recipe.toml; stages, the plan that the recipe gives now, or None
+    before it is known: a recipe that differs in its lengths alone then passes, to be asked about again.
     Returns: a sentence about an allowed change, or an empty string.
     Raises: KathrineError with the diff.
     """
@@ -225,7 +237,9 @@ def check_same_run(
     marked = [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
     changed = {line[1:].split(" = ")[0] for line in marked}
     lengths = all(key in ("train.steps", "train.epochs") or key.startswith("curriculum.") for key in changed)
-    longer = lengths and only_longer(saved.state["stages"], stages)
+    if lengths and stages is None:
+        return ""
+    longer = lengths and stages is not None and only_longer(saved.state["stages"], stages)
     if longer and recipe.train.schedule == "constant":
         return "the run is longer now than when it began: " + ", ".join(sorted(changed))
     if longer:
@@ -234,6 +248,6 @@ def check_same_run(
             "more steps make another run. Take the recipe as it was, or start anew with another --folder"
         )
     else:
-        again = f"kathrine run {folder.recipe} --folder {folder.path} --resume"
+        again = f"{program()} run {folder.recipe} --folder {folder.path} --resume"
         hint = f"take the recipe as it was ({again}), or another --folder"
     raise KathrineError(f"the recipe has changed since {folder.path} began:\n{diff}", hint)

@@ -23,6 +23,7 @@ from kathrine.recipe.tables import TrainTable, ValidationTable
 from kathrine.train.checkpoint import checkpoint_reasons, prune, save_checkpoint, text_projection_part
 from kathrine.train.feed import Feed, LocalBatch
 from kathrine.train.folder import RunFolder
+from kathrine.train.judging import Judge
 from kathrine.train.optimizer import Average, clipped_norm, optimizer_tensors, schedule_factor, set_learning_rates
 from kathrine.train.processes import Processes
 from kathrine.train.report import Metrics, divisors, local_counts, missing_losses, step_metrics
@@ -30,9 +31,8 @@ from kathrine.train.signals import Interrupts
 from kathrine.train.state import TrainState
 from kathrine.train.step import StepModule, Sums, fetched
 from kathrine.train.trainable import Trainable
-from kathrine.train.validation import Validator
 from kathrine.train.watchers import memory_bytes
-from kathrine.types import Checkpoint, RunInfo, StepReport, ValidationReport
+from kathrine.types import Checkpoint, RunInfo, StepReport
 
 Ended = Literal["finished", "stopped_early", "interrupted"]
 
@@ -55,7 +55,7 @@ class Loop:
     average: Average | None
     plan: Plan
     feed: Feed
-    validator: Validator
+    judge: Judge
     train: TrainTable
     validation: ValidationTable
     seed: int
@@ -73,12 +73,16 @@ class Loop:
         self.entry_place = {name: place for place, name in enumerate(self.step_module.names.entries)}
         self.first_step = self.state.step
 
+    def tell(self, events: Any) -> None:
+        """Set whom the loop tells what happens."""
+        self.events = self.judge.events = events
+
     # ----------------------------------------------------------------------- the story
 
     def run(self) -> Ended:
         """All steps from the state's position on. Returns: `finished`, `stopped_early` or `interrupted`."""
         if self.state.step == 0 and not self.state.baseline:
-            self.validate()
+            self.judge.judge(0, self.plan.stages[0].name, validating=True)
         while not self.state.ended:
             position = self.state.position
             if position.stage == len(self.plan.stages):
@@ -99,7 +103,7 @@ class Loop:
             self.advance(planned)
             if self.processes.first:
                 self.events.kathrine_step_end(run=self.info, report=report)
-            improved = self.validate() if self.validation_due(planned) else False
+            improved = self.judge.judge(self.state.step, self.stage_name, self.validation_due(planned))
             self.stop_early()
             self.checkpoint(planned, improved)
             if self.stop_wanted:
@@ -217,40 +221,12 @@ class Loop:
     def validation_due(self, planned: PlannedStep) -> bool:
         return planned.ends_stage or self.state.step % self.validation.every == 0
 
-    def validate(self) -> bool:
-        """Held-out losses with the weights that would be exported. Returns: whether the score is the best so
-        far."""
-        if not self.validator:
-            return False
-        with self.exported_weights():
-            metrics, score = self.validator.run()
-        if self.state.step == 0:
-            # untrained weights are what others are compared with, not a candidate
-            self.state.baseline, improved = metrics, False
-        else:
-            best = self.state.best_score
-            improved = math.isfinite(score) and (best is None or score < best - self.validation.min_delta)
-            self.state.stale = 0 if improved else self.state.stale + 1
-            if improved:
-                self.state.best_step, self.state.best_score, self.state.best = self.state.step, score, metrics
-        self.state.latest = metrics
-        if not math.isfinite(score):
-            self.progress.warn(f"step {self.state.step}: a held-out loss is not a number")
-        stage = self.plan.stages[min(self.stage_now, len(self.plan.stages) - 1)].name
-        told = {**metrics, "weights": "ema" if self.average is not None else "trained"}
-        report = ValidationReport(self.state.step, stage, told, score, improved)
-        if self.processes.first:
-            self.events.kathrine_validation_end(run=self.info, report=report)
-        return improved
-
     @property
-    def stage_now(self) -> int:
+    def stage_name(self) -> str:
         """The stage of the update that was made last."""
         position = self.state.position
-        return position.stage if position.made or position.stage == 0 else position.stage - 1
-
-    def exported_weights(self) -> AbstractContextManager[Any]:
-        return self.average.in_place() if self.average is not None else nullcontext()
+        place = position.stage if position.made or position.stage == 0 else position.stage - 1
+        return self.plan.stages[min(place, len(self.plan.stages) - 1)].name
 
     def stop_early(self) -> None:
         """End the run or the stage when validations bring nothing more. Later stages stay as they were
@@ -272,6 +248,7 @@ class Loop:
             step=self.state.step,
             epochs_done=self.state.epochs_done if planned.ends_epoch else None,
             improved=improved,
+            spoken=self.state.step in self.state.spoken,
             ends_stage=self.state.position.stage != planned.position.stage or bool(self.state.ended),
         )
         if self.stop_wanted and not reasons:

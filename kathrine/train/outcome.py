@@ -11,7 +11,7 @@ from kathrine.train.state import TrainState
 from kathrine.types import ExportResult
 
 if TYPE_CHECKING:
-    from kathrine.speech.samples import Spoken
+    from kathrine.speech.takes import Take
 
 BY_FORM = ("form.", "layout.")
 """Groups of held-out losses that are no data entries: they stand in metrics.jsonl and console.log."""
@@ -40,7 +40,7 @@ def final_table(
     folder: RunFolder,
     state: TrainState,
     weights_from: str,
-    spoken: Sequence[Spoken],
+    spoken: Sequence[Take],
     exports: Sequence[ExportResult],
 ) -> list[str]:
     """The last lines of a run, short enough to be read: one line a source, one for each thing that was made."""
@@ -83,7 +83,7 @@ def every_loss(state: TrainState, weights_from: str) -> list[str]:
     return table_lines(rows) if len(rows) > 1 else []
 
 
-def sample_line(one: Spoken) -> str:
+def sample_line(one: Take) -> str:
     """What was measured on a sentence; whether the model ended it, and what is wrong with it, comes first."""
     end = "ended by itself" if one.stop == "end" else RUNAWAY
     flags = [flag.upper() for flag in one.flags if flag != "no end"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ from kathrine.components import Progress
 from kathrine.corpus.mixture import Corpus
 from kathrine.errors import KathrineError
 from kathrine.progress import SilentProgress
-from kathrine.recipe.plan import checked_stages
+from kathrine.recipe.plan import checked_stages, claims
 from kathrine.recipe.recipe import Recipe
+from kathrine.shell import environment, program, same_command
 from kathrine.train.folder import RunFolder, check_same_run
+from kathrine.train.signals import Stopped, stopping
 from kathrine.train.state import TrainState, stage_documents
 from kathrine.train.watchers import ConsoleWatcher, LoggedProgress, MetricsWriter
 from kathrine.types import RunOutcome
@@ -42,10 +45,13 @@ def run(
     Returns: how it ended; `interrupted` after Ctrl-C, SIGTERM or SIGHUP, with everything saved.
     Raises: KathrineError for everything that the user can mend, before any work where that is possible.
     """
-    # 1. The folder: nothing is overwritten by accident.
+    # 1. The folder: nothing is overwritten by accident, and no run goes on under another recipe. What only the
+    # prepared data can tell, whether it is merely longer, is asked in 4.
     folder = RunFolder.of(recipe)
     folder.refuse_unless_ready(resume)
     old = _old_document(folder)
+    if old is not None:
+        check_same_run(folder, recipe, old, folder.newest_checkpoint(), None)
 
     # 2. The processes. All but the first one keep silent, and wait where the first one works alone.
     from kathrine.train.processes import Processes
@@ -61,6 +67,10 @@ def run(
         progress = SilentProgress()
     try:
         return _run(recipe, workspace, progress, folder, old, processes, corpus)
+    except Stopped as stopped:
+        progress.warn("stopped before the first step; what was fetched and encoded is kept. To go on:")
+        progress.say(f"  {environment()}{same_command()}")
+        return RunOutcome("interrupted", 0, signal=stopped.number)
     except Exception as error:
         if logged is not None:
             kind = "" if isinstance(error, KathrineError) else f"{type(error).__name__}: "
@@ -84,34 +94,14 @@ def _run(
     from kathrine.train import setup
     from kathrine.train.alignment import next_frame_margin, refuse_misaligned
 
-    # 3. The checkpoint and the data, brought here and made ready: by the first process, then quickly by the
-    # others.
-    for rank in range(2):
-        if min(processes.rank, 1) == rank:
-            fetch(recipe, workspace, progress)
-            corpus = corpus if corpus is not None else _prepare(recipe, workspace, progress)
-        processes.wait()
-    assert corpus is not None
-
-    # 4. The stages, and whether an older run would have had the same.
-    stages = checked_stages(recipe, setup.sizes_of(recipe, corpus))
-    saved = folder.last_checkpoint() if processes.first else None
-    saved = processes.first_says(saved)
-    if old is not None and processes.first:
-        note = check_same_run(folder, recipe, old, saved, stage_documents(stages))
-        if note:
-            progress.warn(note)
-    state = setup.state_of(saved, stages, corpus, processes, progress)
-
-    # 5. The model, proven to be aligned before anything is trained on it.
-    model = setup.load_model(recipe, workspace, processes, progress)
-
-    # 6. What is trained: everything is frozen, strategies claim and apply, and the result is verified.
-    loop = setup.make_loop(recipe, workspace, progress, folder, processes, corpus, stages, state, saved, model)
+    # 3. to 6. until everything is ready. A signal here stops at once: what was made is kept.
+    with stopping():
+        state, saved, model, loop = _ready(recipe, workspace, progress, folder, old, processes, corpus)
+        corpus = loop.feed.corpus
 
     # 7. Real speech has to agree that the objective is aligned. Then the loop, from wherever the run stands.
     if state.step == 0:
-        sentence = refuse_misaligned(next_frame_margin(model, loop.validator.right, processes), model)
+        sentence = refuse_misaligned(next_frame_margin(model, loop.judge.validator.right, processes), model)
         if sentence:
             progress.say(sentence)
     if processes.first:
@@ -124,10 +114,10 @@ def _run(
         writer = MetricsWriter(folder.metrics, folder.timing)
         assert isinstance(progress, LoggedProgress)
         console = ConsoleWatcher(progress)
-        loop.events = _events(recipe, [writer, console])
+        loop.tell(_events(recipe, [writer, console]))
     else:
         console = None
-        loop.events = _events(recipe, [])
+        loop.tell(_events(recipe, []))
     outcome = RunOutcome("failed", state.step)
     try:
         loop.events.kathrine_run_start(run=loop.info)
@@ -162,6 +152,47 @@ def _run(
     return outcome
 
 
+def _ready(
+    recipe: Recipe,
+    workspace: Workspace,
+    progress: Progress,
+    folder: RunFolder,
+    old: Mapping[str, Any] | None,
+    processes: Processes,
+    corpus: Corpus | None,
+) -> tuple[TrainState, Any, Any, Loop]:
+    """The state, the checkpoint to go on from, the model, and the loop."""
+    from kathrine.train import setup
+
+    # 3. The checkpoint and the data, brought here and made ready: by the first process, then quickly by the
+    # others.
+    for rank in range(2):
+        if min(processes.rank, 1) == rank:
+            fetch(recipe, workspace, progress)
+            if recipe.model.parameters(workspace) is not None:
+                claims(recipe, workspace)  # what would be trained is known now, before the hours of prepare
+            corpus = corpus if corpus is not None else _prepare(recipe, workspace, progress)
+        processes.wait()
+    assert corpus is not None
+
+    # 4. The stages, and whether an older run would have had the same.
+    stages = checked_stages(recipe, setup.sizes_of(recipe, corpus))
+    saved = folder.last_checkpoint() if processes.first else None
+    saved = processes.first_says(saved)
+    if old is not None and processes.first:
+        note = check_same_run(folder, recipe, old, saved, stage_documents(stages))
+        if note:
+            progress.warn(note)
+    state = setup.state_of(saved, stages, corpus, processes, progress)
+
+    # 5. The model, proven to be aligned before anything is trained on it.
+    model = setup.load_model(recipe, workspace, processes, progress)
+
+    # 6. What is trained: everything is frozen, strategies claim and apply, and the result is verified.
+    loop = setup.make_loop(recipe, workspace, progress, folder, processes, corpus, stages, state, saved, model)
+    return state, saved, model, loop
+
+
 @contextmanager
 def memory_advice(state: TrainState) -> Iterator[None]:
     """Within it a full device becomes a sentence with remedies."""
@@ -179,9 +210,10 @@ def memory_advice(state: TrainState) -> Iterator[None]:
 
 def resume_line(folder: RunFolder, processes: int) -> str:
     """The command that goes on with a run."""
-    launcher = f"torchrun --nproc_per_node {processes} -m " if processes > 1 else ""
+    launched = f"{shlex.quote(sys.executable)} -m torch.distributed.run --nproc_per_node {processes} -m kathrine"
+    start = launched if processes > 1 else program()
     recipe, path = shlex.quote(str(folder.recipe)), shlex.quote(str(folder.path))
-    return f"{launcher}kathrine run {recipe} --folder {path} --resume"
+    return f"{environment()}{start} run {recipe} --folder {path} --resume"
 
 
 def _old_document(folder: RunFolder) -> Mapping[str, Any] | None:
@@ -196,9 +228,10 @@ def fetch(recipe: Recipe, workspace: Workspace, progress: Progress) -> None:
     try:
         recipe.model.fetch(workspace, progress, offline=recipe.run.offline)
     except KathrineError as error:
-        if recipe.path is None or recipe.profile or not _has_smoke_profile(recipe.path):
+        tried = "--profile smoke" in error.hint
+        if tried or recipe.path is None or recipe.profile or not _has_smoke_profile(recipe.path):
             raise
-        line = f"or try the whole way without network or weights: kathrine run {recipe.path} --profile smoke"
+        line = f"or try the whole way without network or weights: {program()} run {recipe.path} --profile smoke"
         raise KathrineError(error.message, f"{error.hint}; {line}" if error.hint else line) from error
 
 
@@ -235,10 +268,9 @@ def _finish(
             trainable=loop.trainable,
             corpus=corpus,
             prompter=loop.feed.prompter,
-            validator=loop.validator,
+            sampler=loop.judge.sampler,
+            validator=loop.judge.validator,
             state=loop.state,
             progress=progress,
-            tag=loop.feed.prompter.tag,
-            device=str(loop.processes.device),
         )
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,9 +18,11 @@ from kathrine.recipe.recipe import Recipe
 from kathrine.train.checkpoint import Saved
 from kathrine.train.feed import Feed
 from kathrine.train.folder import RunFolder
+from kathrine.train.judging import Judge
 from kathrine.train.loop import Loop
 from kathrine.train.optimizer import Average, make_optimizer, restore_optimizer
 from kathrine.train.processes import Processes
+from kathrine.train.sampling import Sampler
 from kathrine.train.signals import Interrupts
 from kathrine.train.state import TrainState, stage_documents
 from kathrine.train.step import StepModule
@@ -126,10 +129,17 @@ def make_loop(
     tables = {entry.name: entry.table for entry in recipe.data}
     prompter = Prompter(corpus.rows, recipe.prompt, tables, seed, language_tag(recipe, model))
     keys = training_keys(corpus.rows)
+    refuse_long_rows(model, prompter, keys, train.batch.frames)
+    if processes.first:
+        for epoch in unreachable_epochs(stages, train.keep_epochs):
+            progress.warn(f"train.keep_epochs: epoch {epoch} is never reached, so nothing is kept for it")
     plan = Plan(stages, keys, train.batch, train.accumulation, seed, lambda draw: model.rows(prompter.outline(draw)))
     validator = Validator(model, recipe.losses, corpus, prompter, recipe.validation, train.batch, processes)
     if not validator and processes.first:
         progress.warn("there are no held-out utterances: no validation, no best checkpoint, no early stopping")
+    if validator and validator.without_gain and processes.first:
+        named = ", ".join(validator.without_gain)
+        progress.warn(f"{named}: too few held-out utterances to measure text gain (two different texts are needed)")
     module = StepModule(model, recipe.losses, corpus.entries, list(parameters.values()), processes.size)
     total = sum(plan.lengths())
     if train.warmup_steps >= total and processes.first:
@@ -137,6 +147,10 @@ def make_loop(
     count = sum(parameter.numel() for parameter in parameters.values())
     resumed_from = saved.step if saved is not None else None
     info = RunInfo(folder.path, recipe.document, stages, total, count, processes.size, resumed_from)
+    tag = language_tag(recipe, model)
+    device = str(processes.device)
+    sampler = Sampler(recipe, workspace, folder.samples, model, corpus, validator.items, tag, device, progress)
+    judge = Judge(info, None, progress, processes, validator, sampler, recipe.validation, average, state)
     return Loop(
         info=info,
         folder=folder,
@@ -152,13 +166,37 @@ def make_loop(
         average=average,
         plan=plan,
         feed=Feed(plan, prompter, corpus, model, processes.rank, processes.size),
-        validator=validator,
+        judge=judge,
         train=train,
         validation=recipe.validation,
         seed=seed,
         state=state,
         interrupts=Interrupts(),
     )
+
+
+def refuse_long_rows(
+    model: SpeechModel, prompter: Prompter, keys: Mapping[str, Sequence[str]], frames: int | None
+) -> None:
+    """Raises: KathrineError where an utterance could, in some epoch, take more rows than a batch may have."""
+    if frames is None:
+        return
+    longest = {key: max(model.rows(item) for item in prompter.longest(key)) for found in keys.values() for key in found}
+    worst = max(longest, key=lambda key: longest[key], default=None)
+    if worst is not None and longest[worst] > frames:
+        raise KathrineError(
+            f"{worst} can take up to {longest[worst]} input rows, with its longest text and reference, but "
+            f"train.batch.frames is {frames}",
+            f"set it to {longest[worst]} or more, or lower prepare.max_seconds or prompt.max_reference_seconds",
+        )
+
+
+def unreachable_epochs(stages: Sequence[Stage], wanted: Sequence[int]) -> list[int]:
+    """Epochs to keep that lie behind the end of a run; none while a stage is as long as its steps take."""
+    if any(stage.epochs is None for stage in stages):
+        return []
+    total = sum(math.ceil(stage.epochs or 0) for stage in stages)
+    return [epoch for epoch in wanted if epoch > total]
 
 
 def _restore(parameters: Mapping[str, Any], weights: Mapping[str, Any], saved: Saved) -> None:

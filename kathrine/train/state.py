@@ -19,7 +19,9 @@ class TrainState:
     goes on there. epochs_done: epochs finished, over all stages. best_step, best_score: of the validation
     that `best` goes by. stale: validations since then. ended: empty, `finished` or `stopped_early`.
     metrics_bytes, timing_bytes: how much of the files belongs to this state. baseline, latest, best: metrics
-    of the first, the newest and the best validation.
+    of the first, the newest and the best validation. best_flagged: share of flagged takes of the best checkpoint.
+    lowest_score: what early stopping compares with. spoken: steps whose sentences the noise trend still needs.
+    soundings: what it remembers of them. before_noise: steps before which samples were clean.
     """
 
     step: int = 0
@@ -28,6 +30,8 @@ class TrainState:
     epochs_done: int = 0
     best_step: int | None = None
     best_score: float | None = None
+    best_flagged: float | None = None
+    lowest_score: float | None = None
     stale: int = 0
     skipped: int = 0
     skipped_in_row: int = 0
@@ -38,6 +42,9 @@ class TrainState:
     latest: dict[str, Any] = field(default_factory=dict)
     best: dict[str, Any] = field(default_factory=dict)
     stages: list[dict[str, Any]] = field(default_factory=list)
+    spoken: list[int] = field(default_factory=list)
+    soundings: list[dict[str, Any]] = field(default_factory=list)
+    before_noise: list[int] = field(default_factory=list)
     corpus: str = ""
     processes: int = 1
 

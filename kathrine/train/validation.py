@@ -98,6 +98,11 @@ class Validator:
                     if other is not None:
                         pairs.append((item, prompter.prompted(corpus, draw, other, chance)))
         self.items = right
+        self.without_gain = [
+            entry
+            for entry, keys in self.keys.items()
+            if table.text_gain_utterances and not any(item.example.entry == entry for item, _ in pairs)
+        ]
         self.right = batches_of(model, right, batch, prompter.seed)
         self.gained = {id(item) for item, _ in pairs}
         self.wrong = batches_of(model, [wrong for _, wrong in pairs], batch, prompter.seed)

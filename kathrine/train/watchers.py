@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kathrine.components import Progress
 from kathrine.hookspecs import hookimpl
-from kathrine.types import Checkpoint, RunInfo, RunOutcome, Stage, StepReport, ValidationReport
+from kathrine.types import Checkpoint, RunInfo, RunOutcome, SamplesReport, Stage, StepReport, ValidationReport
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +40,10 @@ class MetricsWriter:
     def kathrine_validation_end(self, report: ValidationReport) -> None:
         head = {"kind": "validation", "step": report.step, "stage": report.stage, "improved": report.improved}
         _write(self._metrics, {**head, **report.metrics})
+
+    @hookimpl
+    def kathrine_samples_spoken(self, report: SamplesReport) -> None:
+        _write(self._metrics, {"kind": "samples", "step": report.step, "stage": report.stage, **report.metrics})
 
     @hookimpl
     def kathrine_run_end(self) -> None:
@@ -125,10 +129,22 @@ class ConsoleWatcher:
         losses = ", ".join(f"{name} {_number(value)}" for name, value in talker.items())
         gain = report.metrics.get("validation.text_gain")
         text = f", text gain {gain:+.3f}" if isinstance(gain, float) else ""
-        better = " (best so far)" if report.improved else ""
+        better = " (best so far)" if report.improved else f" (not the best: {report.why})" if report.step else ""
         self.progress.say(
             f"step {report.step}: held-out talker loss {report.score:.4f}{better}: {losses}{text}, "
             f"{report.metrics['weights']} weights"
+        )
+
+    @hookimpl
+    def kathrine_samples_spoken(self, report: SamplesReport) -> None:
+        flags = ", ".join(
+            f"{name.removeprefix('samples.flag.')} {count}"
+            for name, count in report.metrics.items()
+            if name.startswith("samples.flag.")
+        )
+        self.progress.say(
+            f"step {report.step}: {report.metrics['samples.takes']} sentences in samples/{report.folder.name}: "
+            + (f"flagged {report.metrics['samples.flagged']:.0%} ({flags})" if flags else "none flagged")
         )
 
     @hookimpl

@@ -5,7 +5,7 @@ Shapes: F frames of one utterance, Q codebooks, H width of the talker's hidden s
 This module imports no torch: tensors are annotated by name only.
 """
 
-from kathrine.types.data import Example, PromptedExample, Split, Utterance
+from kathrine.types.data import Example, Part, PromptedExample, Split, Utterance
 from kathrine.types.model import (
     Fingerprints,
     Generated,
@@ -15,21 +15,25 @@ from kathrine.types.model import (
     Sampling,
     SelfCheck,
     SpeechRequest,
+    Stop,
     TalkerOutputs,
 )
 from kathrine.types.run import (
+    AdapterFacts,
     Checkpoint,
     Claim,
     DataSize,
     ExportResult,
     RunInfo,
     RunOutcome,
+    SamplesReport,
     Stage,
     StepReport,
     ValidationReport,
 )
 
 __all__ = [
+    "AdapterFacts",
     "Checkpoint",
     "Claim",
     "DataSize",
@@ -40,15 +44,18 @@ __all__ = [
     "LossTerm",
     "ModelFacts",
     "ParameterSpec",
+    "Part",
     "PromptedExample",
     "RunInfo",
     "RunOutcome",
+    "SamplesReport",
     "Sampling",
     "SelfCheck",
     "SpeechRequest",
     "Split",
     "Stage",
     "StepReport",
+    "Stop",
     "TalkerOutputs",
     "Utterance",
     "ValidationReport",

@@ -14,14 +14,32 @@ Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One machine's part of the work on a corpus: number `number` (from 1) of `of` parts, each a block without gaps,
+    so that all of them one after another are the whole in its order."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    def block(self, count: int) -> slice:
+        """This part of `count` things."""
+        return slice(count * (self.number - 1) // self.of, count * self.number // self.of)
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """One spoken sentence as a source knows it: a row of the manifest.
 
     `id` is unique and stable within its source (a second run gives the same ids). `audio` is a file that
     libsndfile reads; `start` and `end` (seconds) cut a part out of it. `texts` holds every written form of the
     transcript by variant name; the variant "text" always exists. `codes` is set where the row already holds
-    encoded audio. `cut` marks a clip whose end is not in a pause. `reference` is a recording fixed by the
-    source for this row. `facts` is carried along for reports (licence, dialect, book, meeting...).
+    encoded audio, `embedding` where it holds its speaker embedding; `codec` and `speaker_encoder` are then the
+    fingerprints of what made them, where that is known: they have to be the recipe's model's. `cut` marks a
+    clip whose end is not in a pause. `reference` is a recording fixed by the source for this row. `facts` is
+    carried along for reports (licence, dialect, book, meeting...).
     """
 
     id: str
@@ -37,6 +55,9 @@ class Utterance:
     codes: tuple[tuple[int, ...], ...] | None = None
     cut: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
+    embedding: tuple[float, ...] | None = None
+    codec: str = ""
+    speaker_encoder: str = ""
 
     @property
     def text(self) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+
+Stop = Literal["end", "budget", "repetition"]
+"""Why synthesis ended: the model decided so, its frame budget was used up, or it went round in circles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,9 @@ class ParameterSpec:
 class ModelFacts:
     """What the kernel may know of a model. Rates: Hz and frames per second.
 
-    parts: role names in the order in which a person reads the model. released: whether its weights are known to be
-    trained ones; a run then refuses a checkpoint that does not fit real speech.
+    parts: role names in the order in which a person reads the model. languages: row of each language tag by name.
+    taken_rows: rows of the table of language tags that mean something already, and what. released: whether its weights
+    are known to be trained ones; a run then refuses a checkpoint that does not fit real speech.
     """
 
     family: str
@@ -43,7 +49,8 @@ class ModelFacts:
     codebooks: int
     codebook_size: int
     parts: tuple[str, ...]
-    languages: tuple[str, ...] = ()
+    languages: Mapping[str, int] = field(default_factory=dict)
+    taken_rows: Mapping[int, str] = field(default_factory=dict)
     speakers: tuple[str, ...] = ()
     released: bool = False
 
@@ -123,7 +130,7 @@ class Generated:
     """One synthesised utterance. codes_TQ: int16 [T, Q]; stop: why it ended; reference frames are not in it."""
 
     codes_TQ: np.ndarray
-    stop: Literal["end", "budget"]
+    stop: Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ class StepReport:
 class ValidationReport:
     """Held-out losses. metrics: flat names such as `validation.npsc.talker`, `validation.form.in_context.talker`.
 
-    score: the number that `best` minimises. improved: it is the lowest so far.
+    score: the mean held-out talker loss. improved: this is the best checkpoint so far, by the recipe's rule; why: why
+    it is or is not.
     """
 
     step: int
@@ -98,6 +99,20 @@ class ValidationReport:
     metrics: Mapping[str, float | int | str | None]
     score: float
     improved: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesReport:
+    """Test sentences spoken by a checkpoint. folder: holds the WAVs and `reference.wav` above it. takes: what was
+    measured on each (`kathrine.speech.takes.Take`), with its `text` and `file`. metrics: flat names such as
+    `samples.flagged`."""
+
+    step: int
+    stage: str
+    folder: Path
+    takes: tuple[Mapping[str, Any], ...]
+    metrics: Mapping[str, float | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +133,20 @@ class RunOutcome:
     best: Path | None = None
     error: str = ""
     signal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFacts:
+    """What an adapter folder says of itself. checkpoint, revision: of the base model that it belongs to; empty where
+    it does not say. parts: what can be left out when it is put onto a model (`lora`, `text_projection`...). languages:
+    tags that it brings, by name the row. notes: what a user should know of it."""
+
+    folder: Path
+    checkpoint: str
+    revision: str
+    parts: tuple[str, ...]
+    languages: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import kathrine
-from kathrine_checkpoint.adapter import LoadedAdapter, load_adapter
 from kathrine_checkpoint.exporters import Adapter, Merged
+from kathrine_checkpoint.loading import LoadedAdapter, load_adapter
 
 __all__ = ["Adapter", "LoadedAdapter", "Merged", "load_adapter"]
 

@@ -1,4 +1,4 @@
-"""The adapter folder: write what a run has trained, and put it back onto a fresh model.
+"""The adapter folder: what a run has trained, written file by file. `loading` puts it back onto a fresh model.
 
 adapter_config.json, adapter_model.safetensors   a LoRA as PEFT reads it (further ones in `adapters/LABEL/`)
 text_projection.bin, .safetensors                the text projection's state dict, where it was trained
@@ -13,13 +13,12 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kathrine.components import FinishedRun, SpeechModel
 from kathrine.errors import KathrineError
-from kathrine_checkpoint.files import read_note, without_paths
+from kathrine_checkpoint.files import without_paths
 
 if TYPE_CHECKING:
     import torch
@@ -29,16 +28,6 @@ TAG = "language_tag."
 PEFT_PREFIX = "base_model.model."
 SAMPLED = 64
 """Numbers of each frozen weight that the base fingerprint looks at."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedAdapter:
-    """What was put onto a model. base: id of the model it was trained on. languages: tags it brought."""
-
-    base: str
-    languages: Mapping[str, int]
-    adapters: tuple[str, ...]
-    trained: tuple[str, ...]
 
 
 def base_fingerprint(model: SpeechModel, trained: Sequence[str]) -> str:
@@ -157,88 +146,3 @@ def write_lora(
     config.inference_mode = True
     config.save_pretrained(str(folder))
     save_file(dict(state), folder / "adapter_model.safetensors", metadata={"format": "pt"})
-
-
-# --------------------------------------------------------------------------- reading
-
-
-def load_adapter(model: SpeechModel, folder: Path | str, check_base: bool = True) -> LoadedAdapter:
-    """Put an adapter folder onto a freshly loaded model of the base that it was trained on.
-
-    Given a model that no strategy has touched. Trained weights become float32; everything stays frozen.
-
-    Raises: KathrineError for a folder that kathrine did not write, an altered file, or another base model
-    (`check_base=False` lets it pass where the shapes fit).
-    """
-    from safetensors.torch import load_file
-
-    folder = Path(folder)
-    note = read_note(folder)
-    trained, base = list(note["trained"]), note["base"]
-    unknown = [name for name in trained if name not in model.originals]
-    if unknown or (check_base and base_fingerprint(model, trained) != base["fingerprint"]):
-        raise KathrineError(
-            f"{folder} was trained on {base['checkpoint']} ({base['revision'] or 'no revision'}), not on "
-            f"{model.facts.checkpoint} ({model.facts.revision or 'no revision'})",
-            f"load {base['checkpoint']} first",
-        )
-    in_place: dict[str, torch.Tensor] = {}
-    if note["text_projection"]:
-        stored = load_file(folder / f"{TEXT_PROJECTION}.safetensors")
-        for name in note["text_projection"]:
-            in_place[name] = stored[next(key for key in stored if name.endswith(f".{key}"))]
-    if (folder / "trained.safetensors").is_file():
-        in_place |= load_file(folder / "trained.safetensors")
-    for name, value in in_place.items():
-        parameter = model.originals[name]
-        _same_shape(folder, name, tuple(value.shape), tuple(parameter.shape))
-        parameter.data = value.float().to(parameter.device)
-    languages: dict[str, int] = {}
-    if (folder / "language_tag.json").is_file():
-        languages = json.loads((folder / "language_tag.json").read_text(encoding="utf-8"))
-        vectors = load_file(folder / "language_tag.safetensors")
-        for language, row in languages.items():
-            model.add_language(language, row, vectors[language])
-    for label, place in note["adapters"].items():
-        read_lora(model.network, label, folder / place)
-    model.network.requires_grad_(False)
-    return LoadedAdapter(base["checkpoint"], languages, tuple(note["adapters"]), tuple(trained))
-
-
-def read_lora(network: torch.nn.Module, label: str, folder: Path) -> None:
-    """Inject the adapter that a PEFT folder describes, and fill it, strictly."""
-    import warnings
-
-    import torch
-    from peft import LoraConfig, inject_adapter_in_model
-    from peft.tuners.tuners_utils import BaseTunerLayer
-    from safetensors.torch import load_file
-
-    present = {layer: list(layer.active_adapters) for layer in network.modules() if isinstance(layer, BaseTunerLayer)}
-    config = LoraConfig.from_pretrained(str(folder))
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.filterwarnings("ignore", message=".*peft_config.*")
-        inject_adapter_in_model(config, network, adapter_name=label)
-    for layer, adapters in present.items():
-        layer.set_adapter(adapters)
-    state = load_file(folder / "adapter_model.safetensors")
-    targets = {
-        peft_key(name, label): parameter for name, parameter in network.named_parameters() if lora_label(name) == label
-    }
-    if targets.keys() != state.keys():
-        odd = sorted(targets.keys() ^ state.keys())
-        raise KathrineError(
-            f"{folder / 'adapter_model.safetensors'} does not fit its configuration: {odd[0]} is on one side only",
-            "copy or export the folder again",
-        )
-    for key, parameter in targets.items():
-        _same_shape(folder, key, tuple(state[key].shape), tuple(parameter.shape))
-        parameter.data = state[key].float().to(parameter.device)
-
-
-def _same_shape(folder: Path, name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    if found != wanted:
-        raise KathrineError(
-            f"{folder}: {name} has shape {list(found)}, the model wants {list(wanted)}",
-            "load the base model that the adapter was trained on",
-        )

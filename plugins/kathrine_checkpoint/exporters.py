@@ -4,6 +4,7 @@ run."""
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,10 +12,12 @@ from pydantic import Field
 
 from kathrine.components import Exporter, FinishedRun, ModelFamily, Options, Progress, SpeechModel
 from kathrine.errors import KathrineError
-from kathrine.types import ExportResult
-from kathrine_checkpoint.adapter import load_adapter, write_adapter
+from kathrine.types import AdapterFacts, ExportResult
+from kathrine_checkpoint import foreign, loading
+from kathrine_checkpoint.adapter import write_adapter
 from kathrine_checkpoint.card import base_model_id, write_card
 from kathrine_checkpoint.files import all_files, complete_folder, without_paths, write_note
+from kathrine_checkpoint.loading import load_adapter
 
 TOLERANCE = 1e-5
 NOTICEABLE = 0.01
@@ -106,6 +109,27 @@ class Adapter(CheckpointExporter):
     name = "adapter"
     Options = AdapterOptions
     options: AdapterOptions
+
+    @classmethod
+    def recognise(cls, folder: Path) -> AdapterFacts | None:
+        """Its own folders, and the PEFT folders of other trainers for the same model."""
+        return loading.describe(folder) or foreign.describe(folder)
+
+    @classmethod
+    def put_on(
+        cls, model: SpeechModel, adapter: AdapterFacts, without: Collection[str] = (), scale: float = 1.0
+    ) -> None:
+        unknown = sorted(set(without) - set(adapter.parts))
+        if unknown:
+            raise KathrineError(
+                f"{adapter.folder} has no {', '.join(unknown)} to leave out", f"it has {', '.join(adapter.parts)}"
+            )
+        if scale != 1.0 and (loading.LORA not in adapter.parts or loading.LORA in without):
+            raise KathrineError(f"{adapter.folder}: there is no LoRA to scale", "leave the scale out")
+        if loading.is_adapter(adapter.folder):
+            load_adapter(model, adapter.folder, without=without, scale=scale)
+        else:
+            foreign.put_on(model, adapter.folder, without, scale)
 
     def export(self, run: FinishedRun, folder: Path, progress: Progress) -> ExportResult:
         with (

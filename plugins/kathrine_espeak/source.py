@@ -41,6 +41,9 @@ class EspeakSource(Source):
     name = "espeak"
     Options = EspeakOptions
 
+    def variants(self) -> tuple[str, ...]:
+        return ("text",)
+
     def problems(self) -> Iterator[str]:
         if not self.options.sentences and not self.options.texts:
             yield "nothing to speak: give sentences or texts"

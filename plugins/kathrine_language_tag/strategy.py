@@ -103,6 +103,18 @@ class LanguageTag(Strategy):
                 f"rows below {facts.codebook_size} are codes, the table ends at {rows - 1}; 2100 is free in "
                 "the released models",
             )
+        present = {name.lower(): row for name, row in facts.languages.items()}.get(self.language)
+        if present is not None and present != self.options.row:
+            raise KathrineError(
+                f"strategy.{self.label}: the model has a tag for {self.language} already, row {present}",
+                f"set row = {present} to train that one further, or name another language",
+            )
+        taken = facts.taken_rows.get(self.options.row)
+        if taken is not None and present is None:
+            raise KathrineError(
+                f"strategy.{self.label}: row {self.options.row} is taken by {taken}",
+                "choose a free row; 2100 is free in the released models",
+            )
 
     def _check_start(self, facts: ModelFacts) -> None:
         known = {language.lower() for language in facts.languages}
@@ -117,13 +129,7 @@ class LanguageTag(Strategy):
     def apply(self, model: SpeechModel, claim: Claim, seed: int) -> dict[str, torch.nn.Parameter]:
         self._model, self._table = model, model.language_table()
         table_VH = model.originals[self._table].detach()
-        present = model.language_id(self.language)
-        if present is not None and present != self.options.row:
-            raise KathrineError(
-                f"strategy.{self.label}: the model has a tag for {self.language} already, row {present}",
-                f"set row = {present} to train that one further, or name another language",
-            )
-        if present is not None or not self.options.start_from:
+        if model.language_id(self.language) is not None or not self.options.start_from:
             start_H = table_VH[self.options.row].float()
         else:
             ids = [model.language_id(language) for language in self.options.start_from]

@@ -1,31 +1,18 @@
-"""The component: options, and the order of work. The table first, then recordings in its order until it is
-enough.
-
-Durations are not in the table: they are read from the recordings as they arrive, and kept.
-"""
+"""The component of the segmented set: options, and the order of work. Rows first, then recordings in their order
+until it is enough."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from math import ceil
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal
 
 from pydantic import Field
 
 from kathrine import KathrineError, Options, Source, SourceContext
-from kathrine.datafiles import DataFiles, open_files, write_atomically
 from kathrine.types import Utterance
-from kathrine_librivox.table import Segment, licence_of_card, read_table
-
-FILTER_LOSS = 1.15
-"""Fetched hours over wanted hours: what the gates of prepare are expected to leave out."""
-BATCH = 32
-"""Recordings fetched at once, at most."""
-GUESS_SECONDS = 8.0
-"""Length of a recording before the first one is known."""
+from kathrine_librivox.layouts import Corpus, open_corpus
+from kathrine_librivox.walk import Durations, walk, wanted_segments
 
 
 class LibrivoxOptions(Options):
@@ -36,6 +23,9 @@ class LibrivoxOptions(Options):
     sample."""
     revision: str = "main"
     """Branch, tag or commit of the Hub repository."""
+    layout: Literal["auto", "table", "parquet"] = "auto"
+    """`table`: metadata.csv and one file a recording, of which only the wanted ones are fetched. `parquet`: the Hub's
+    Parquet export, fetched whole. auto: the table where there is one, else Parquet."""
     metadata: str = "metadata.csv"
     """The table: columns file_name (relative to the table), text and speaker_name."""
     language: str = "nb"
@@ -43,20 +33,24 @@ class LibrivoxOptions(Options):
 
 
 class LibrivoxSource(Source):
-    """Read-aloud Norwegian books, segmented, by metadata.csv and files."""
+    """Read-aloud Norwegian books, segmented: metadata.csv and files, or a Parquet export."""
 
     name = "librivox"
     Options = LibrivoxOptions
 
+    def variants(self) -> tuple[str, ...]:
+        return ("text",)
+
     def prepare(self, context: SourceContext) -> None:
-        files, warn = self._open(context), context.progress.warn
-        self._licence(files)
-        segments, problems = read_table(files.fetch(self.options.metadata), self.options.metadata)
-        if problems:
-            shown = "".join(f"\n  {problem}" for problem in problems[:5])
-            more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
-            rows = "1 row of the table is" if len(problems) == 1 else f"{len(problems)} rows of the table are"
+        warn = context.progress.warn
+        corpus = self._open(context, loud=True)
+        if corpus.problems:
+            shown = "".join(f"\n  {problem}" for problem in corpus.problems[:5])
+            more = f"\n  and {len(corpus.problems) - 5} more" if len(corpus.problems) > 5 else ""
+            count = len(corpus.problems)
+            rows = "1 row of the table is" if count == 1 else f"{count} rows of the table are"
             warn(f"{self.label}: {rows} left out:{shown}{more}")
+        files, segments = corpus.files, corpus.segments
         wanted = wanted_segments(segments, context.speakers)
         if not wanted:
             names = Counter(segment.speaker_name for segment in segments)
@@ -77,11 +71,11 @@ class LibrivoxSource(Source):
         context.progress.say(f"{self.label}: {len(taken)} of {len(segments)} recordings, {hours:.2f} h")
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
-        files = self._open(context)
-        segments, _ = read_table(files.fetch(self.options.metadata), self.options.metadata)
+        corpus = self._open(context, loud=False)
+        files = corpus.files
         durations = Durations(files)
-        licence = self._licence(files)
-        for segment in walk(files, wanted_segments(segments, context.speakers), durations, context, None):
+        wanted = wanted_segments(corpus.segments, context.speakers)
+        for segment in walk(files, wanted, durations, context, None):
             yield Utterance(
                 id=segment.id,
                 audio=files.fetch(segment.file),
@@ -89,122 +83,12 @@ class LibrivoxSource(Source):
                 speaker=segment.speaker,
                 language=self.options.language,
                 seconds=durations.get(segment.file),
-                facts={"licence": licence, **segment.facts, "speaker_name": segment.speaker_name},
+                facts={"licence": corpus.licence, **segment.facts, "speaker_name": segment.speaker_name},
             )
 
-    def _open(self, context: SourceContext) -> DataFiles:
+    def _open(self, context: SourceContext, loud: bool) -> Corpus:
+        """The corpus, listed and read; only recordings of wanted readers are ever written out of an export."""
         options = self.options
-        return open_files(
-            options.root,
-            options.revision,
-            context.workspace,
-            context.folder,
-            context.offline,
-            context.progress.say,
-        )
-
-    def _licence(self, files: DataFiles) -> str:
-        """The licence that the dataset's card names; it was fetched in `prepare`, or is looked up now."""
-        if files.size("README.md") is None:
-            return "see card"
-        return licence_of_card(files.fetch("README.md").read_text(encoding="utf-8", errors="replace"))
-
-
-def wanted_segments(segments: Sequence[Segment], speakers: Sequence[str]) -> list[Segment]:
-    """Those read by someone whose name contains one of `speakers`; all when it is empty."""
-    parts = [part.casefold() for part in speakers]
-    return [
-        segment
-        for segment in segments
-        if not parts or any(part in f"{segment.speaker_name} {segment.speaker}".casefold() for part in parts)
-    ]
-
-
-class Durations:
-    """Seconds by recording, kept in a JSON file; None for a recording that can not be read.
-
-    Args:
-        files: the corpus; a recording that changes there is measured again.
-    """
-
-    def __init__(self, files: DataFiles) -> None:
-        self.files = files
-        self.path = files.folder / "durations.json"
-        self.known: dict[str, float | None] = json.loads(self.path.read_text("utf-8")) if self.path.is_file() else {}
-        self.saved = len(self.known)
-
-    def knows(self, name: str) -> bool:
-        return self._key(name) in self.known
-
-    def get(self, name: str) -> float | None:
-        return self.known.get(self._key(name))
-
-    def measure(self, name: str, path: Path) -> None:
-        import soundfile
-
-        if not self.knows(name):
-            try:
-                self.known[self._key(name)] = soundfile.info(path).duration
-            except soundfile.SoundFileError:
-                self.known[self._key(name)] = None
-
-    def save(self) -> None:
-        if len(self.known) > self.saved:
-            write_atomically(self.path, json.dumps(self.known, indent=0, ensure_ascii=False).encode())
-            self.saved = len(self.known)
-
-    def _key(self, name: str) -> str:
-        return f"{name}@{self.files.stamp(name)}"
-
-
-def walk(
-    files: DataFiles,
-    segments: Sequence[Segment],
-    durations: Durations,
-    context: SourceContext,
-    advance: Callable[..., None] | None,
-) -> list[Segment]:
-    """Segments in order until their usable speech reaches max_hours x 1.15, fetching what is not here yet.
-
-    The same files give the same answer, so that `utterances` sees what `prepare` fetched. A recording that
-    can not be read is kept: prepare rejects it by name. Speech of a reader beyond the cap is kept and not
-    counted.
-    """
-    budget = float("inf") if context.max_hours is None else context.max_hours * 3600 * FILTER_LOSS
-    cap = float("inf") if context.speaker_cap_minutes is None else context.speaker_cap_minutes * 60 * FILTER_LOSS
-    queue = deque(segment for segment in segments if files.size(segment.file) is not None)
-    taken: list[Segment] = []
-    spoken: dict[str, float] = {}
-    usable = 0.0
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        while queue and usable < budget:
-            batch = next_batch(queue, budget - usable, durations)
-            paths = list(pool.map(lambda segment: files.fetch(segment.file), batch))
-            for segment, path in zip(batch, paths, strict=True):
-                durations.measure(segment.file, path)
-                if usable >= budget:
-                    continue
-                taken.append(segment)
-                if advance is not None:
-                    advance(1)
-                seconds = durations.get(segment.file) or 0.0
-                heard = spoken.get(segment.speaker, 0.0)
-                if context.min_seconds <= seconds <= context.max_seconds and heard < cap:
-                    spoken[segment.speaker] = heard + seconds
-                    usable += seconds
-            durations.save()
-    return taken
-
-
-def next_batch(queue: deque[Segment], missing: float, durations: Durations) -> list[Segment]:
-    """The next segments to fetch at once: one that is here already by itself, so that a second walk never
-    fetches more than the first did, else about as many as the `missing` seconds need."""
-    batch = [queue.popleft()]
-    if durations.knows(batch[0].file):
-        return batch
-    known = [seconds for seconds in durations.known.values() if seconds]
-    mean = sum(known) / len(known) if known else GUESS_SECONDS
-    count = BATCH if missing == float("inf") else min(BATCH, ceil(missing / mean))
-    while queue and len(batch) < count and not durations.knows(queue[0].file):
-        batch.append(queue.popleft())
-    return batch
+        corpus = open_corpus(options.root, options.revision, options.layout, options.metadata, context, loud)
+        corpus.want(wanted_segments(corpus.segments, context.speakers))
+        return corpus

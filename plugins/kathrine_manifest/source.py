@@ -44,6 +44,9 @@ class Manifest(Source):
     Options = ManifestOptions
     options: ManifestOptions
 
+    def variants(self) -> tuple[str, ...]:
+        return ("text", *self.options.texts)
+
     @property
     def path(self) -> Path:
         return Path(self.options.path).expanduser()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import torch
 
 TINY = "kathrine:tiny"
+NAMES = f"name an existing folder, a Hub id such as {HUB_OWNER}/Qwen3-TTS-12Hz-0.6B-Base, or {TINY}"
 LAYOUT_VERSION = "4.57.0"
 """Written as transformers_version: without it official loaders swap the tokenizer's splitting pattern."""
 
@@ -72,15 +73,36 @@ def resolve(
         verify(folder, marks=Path(workspace) / "verified")
         return ResolvedCheckpoint(folder.resolve(), checkpoint, "local")
     checkpoint = hub_id(checkpoint)
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", checkpoint) or checkpoint.startswith("."):
-        raise KathrineError(
-            f"checkpoint {checkpoint!r} is neither a folder nor a Hub id",
-            f"name an existing folder, a Hub id such as {HUB_OWNER}/Qwen3-TTS-12Hz-0.6B-Base, or {TINY}",
-        )
+    if not is_hub_id(checkpoint):
+        raise KathrineError(f"checkpoint {checkpoint!r} is neither a folder nor a Hub id", NAMES)
     from kathrine_qwen3_tts.download import fetch
 
     folder, commit = fetch(checkpoint, Path(workspace), revision, offline)
     return ResolvedCheckpoint(folder, checkpoint, commit)
+
+
+def is_hub_id(text: str) -> bool:
+    """Whether a name has the form `owner/name`."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None and not text.startswith(".")
+
+
+def name_problem(checkpoint: str) -> str:
+    """What is wrong with a checkpoint's name as far as can be told without a network, or an empty string."""
+    from kathrine_qwen3_tts.config import codec_config
+
+    folder = Path(checkpoint).expanduser()
+    if checkpoint == TINY:
+        return ""
+    if checkpoint and folder.is_dir():
+        try:
+            read_config(folder)
+            codec_config(folder)
+        except KathrineError as error:
+            return error.sentence
+        return ""
+    if checkpoint.startswith(("/", "~", ".")):
+        return f"there is no folder {checkpoint}; {NAMES}"
+    return "" if is_hub_id(hub_id(checkpoint)) else f"{checkpoint!r} is neither a folder nor a Hub id; {NAMES}"
 
 
 # --------------------------------------------------------------------------- reading and writing

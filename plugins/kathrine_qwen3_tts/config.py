@@ -34,6 +34,7 @@ __all__ = [
     "read_config",
     "read_json",
     "speaker_encoder_sizes",
+    "taken_rows",
 ]
 
 MODEL_TYPES = ("base", "custom_voice", "voice_design")
@@ -209,3 +210,16 @@ def known_names() -> list[str]:
 
 def _known_files() -> Iterator[Path]:
     return (Path(__file__).parent / "known").glob("*.config.json")
+
+
+def taken_rows(config: dict[str, Any]) -> dict[int, str]:
+    """Rows of the codec embedding that mean something already, and what."""
+    talker = config["talker_config"]
+    rows = {
+        int(value): f"the control id {key}"
+        for key, value in talker.items()
+        if key.startswith("codec_") and key.endswith("_id") and isinstance(value, int)
+    }
+    rows |= {int(row): f"the speaker {name}" for name, row in (talker.get("spk_id") or {}).items()}
+    rows |= {int(row): f"the language {name}" for name, row in talker["codec_language_id"].items()}
+    return rows

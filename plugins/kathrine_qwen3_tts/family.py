@@ -4,9 +4,11 @@ import."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
 
 from kathrine.components import Codec, ModelFamily, Options, Progress, SpeechModel
 from kathrine.errors import KathrineError
@@ -22,6 +24,7 @@ from kathrine_qwen3_tts.config import (
     layer_of,
     parameter_census,
     read_config,
+    taken_rows,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +50,8 @@ def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint:
         codebooks=int(talker["num_code_groups"]),
         codebook_size=int(talker["code_predictor_config"]["vocab_size"]),
         parts=tuple(part for part in PARTS if part in present),
-        languages=tuple(talker["codec_language_id"]),
+        languages={name: int(row) for name, row in talker["codec_language_id"].items()},
+        taken_rows=taken_rows(dict(config)),
         speakers=tuple(talker.get("spk_id") or {}) if named else (),
         released=released_size(talker),
     )
@@ -112,7 +116,7 @@ class FrameCodec:
 class Qwen3TtsOptions(Options):
     """Released models: Qwen/Qwen3-TTS-12Hz-0.6B-Base and Qwen/Qwen3-TTS-12Hz-1.7B-Base."""
 
-    checkpoint: str = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+    checkpoint: str = Field(default="Qwen/Qwen3-TTS-12Hz-0.6B-Base", json_schema_extra={"path": "or_id"})
     """A folder in the official layout, a Hub id, or `kathrine:tiny` (an embedded model for trying things
     out)."""
     revision: str = ""
@@ -132,6 +136,13 @@ class Qwen3TtsFamily(ModelFamily):
     def __init__(self, options: Any = None, label: str = "") -> None:
         super().__init__(options, label)
         self._resolved: dict[Path, ResolvedCheckpoint] = {}
+
+    def problems(self) -> Iterator[str]:
+        from kathrine_qwen3_tts.checkpoint import name_problem
+
+        problem = name_problem(self.options.checkpoint)
+        if problem:
+            yield f"checkpoint: {problem}"
 
     # ---- without weights, without torch
 

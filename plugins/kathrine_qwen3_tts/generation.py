@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from kathrine.errors import KathrineError
-from kathrine.types import Generated, Sampling
+from kathrine.types import Generated, Sampling, Stop
 from kathrine_qwen3_tts.batches import collate, embed
 from kathrine_qwen3_tts.layout import Prompt, control_ids, frame_text, prompt_rows
 from kathrine_qwen3_tts.network import TtsNetwork
@@ -31,6 +30,9 @@ MIN_FRAMES = 2
 
 CONTROL_ROWS = 1024
 """The last rows of the codec vocabulary: control ids, tags, speakers. Of these only the end can be drawn."""
+
+ASKED_EVERY = 8
+"""Frames between two questions whether a prompt goes round in circles."""
 
 GREEDY = Sampling(greedy=True, sub_greedy=True)
 
@@ -45,7 +47,7 @@ class Trace:
     """
 
     codes_TQ: np.ndarray
-    stop: Literal["end", "budget"]
+    stop: Stop
     hidden_DH: Tensor
     logits_DC: Tensor
     sub_logits_TKV: Tensor
@@ -197,6 +199,7 @@ def generate_traced(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
     traced: bool = True,
+    repeats: Callable[[Sequence[int]], bool] | None = None,
 ) -> list[Trace]:
     """As `generate`, with what every decision was made from when `traced`."""
     if max_frames < 1:
@@ -204,7 +207,7 @@ def generate_traced(
     if not prompts:
         return []
     with evaluating(network):
-        return _generate(network, prompts, sampling, max_frames, seed, progress, traced)
+        return _generate(network, prompts, sampling, max_frames, seed, progress, traced, repeats)
 
 
 def _generate(
@@ -215,12 +218,15 @@ def _generate(
     seed: int,
     progress: Callable[[int], None] | None,
     traced: bool,
+    repeats: Callable[[Sequence[int]], bool] | None,
 ) -> list[Trace]:
     control, device, batch = control_ids(network.config), network.device, len(prompts)
     generators = [torch.Generator(device).manual_seed(seed + index) for index in range(batch)]
     allowed_C = allowed_ids(network.codec_vocabulary, control.codec_end).to(device)
     seen_BC = torch.zeros(batch, network.codec_vocabulary, dtype=torch.bool, device=device)
     ends: list[int | None] = [None] * batch
+    stops: list[Stop] = ["budget"] * batch
+    firsts: list[list[int]] = [[] for _ in prompts]
     codes, hiddens, logits, sub_logits = [], [], [], []
 
     talker = _TalkerSteps(network, prompts)
@@ -234,7 +240,12 @@ def _generate(
         code_B = _choose_talker(scores_BC, sampling, generators)
         for index, code in enumerate(code_B.tolist()):
             if code == control.codec_end and ends[index] is None:
-                ends[index] = decision
+                ends[index], stops[index] = decision, "end"
+            firsts[index].append(code)
+        if repeats is not None and decision % ASKED_EVERY == ASKED_EVERY - 1:
+            for index in (index for index, end in enumerate(ends) if end is None):
+                if repeats(firsts[index][:-1]):
+                    ends[index], stops[index] = decision, "repetition"
         if decision == max_frames or None not in ends:
             break
         seen_BC = seen_BC.scatter(1, code_B[:, None], True)
@@ -258,7 +269,7 @@ def _generate(
         traces.append(
             Trace(
                 codes_TQ=history(codes, index, frames).numpy().astype(np.int16).reshape(-1, network.codebooks),
-                stop="budget" if end is None else "end",
+                stop=stops[index],
                 hidden_DH=history(hiddens, index, frames + 1),
                 logits_DC=history(logits, index, frames + 1),
                 sub_logits_TKV=history(sub_logits, index, frames),
@@ -274,16 +285,18 @@ def generate(
     max_frames: int,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
+    repeats: Callable[[Sequence[int]], bool] | None = None,
 ) -> list[Generated]:
     """Synthesise codes for several prompts at once.
 
     Given: max_frames, a hard budget for each prompt (the end may still be decided right after the last
     frame); seed: prompt i draws from a generator of its own, seeded with seed + i; progress, called with the
-    frames made so far.
+    frames made so far; repeats, asked every eighth frame about the first codebook of each prompt so far: True
+    ends it.
     Returns, per prompt, int16 codes [T, Q] without reference frames, and why it stopped.
 
     Raises:
         KathrineError: a budget below one frame.
     """
-    traces = generate_traced(network, prompts, sampling, max_frames, seed, progress, traced=False)
+    traces = generate_traced(network, prompts, sampling, max_frames, seed, progress, False, repeats)
     return [Generated(codes_TQ=trace.codes_TQ, stop=trace.stop) for trace in traces]

@@ -26,7 +26,7 @@ from kathrine.types import (
 )
 from kathrine_qwen3_tts.batches import CollatedRows, collate
 from kathrine_qwen3_tts.checkpoint import read_tensors
-from kathrine_qwen3_tts.config import read_config
+from kathrine_qwen3_tts.config import read_config, taken_rows
 from kathrine_qwen3_tts.family import model_specs
 from kathrine_qwen3_tts.generation import generate
 from kathrine_qwen3_tts.layout import (
@@ -47,19 +47,6 @@ TAG_ROWS = 1024
 """The last rows of the codec embedding are for control ids, language tags and speakers; no code is among
 them."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
-
-def taken_rows(config: dict[str, Any]) -> dict[int, str]:
-    """Rows of the codec embedding that mean something already, and what."""
-    talker = config["talker_config"]
-    rows = {
-        int(value): f"the control id {key}"
-        for key, value in talker.items()
-        if key.startswith("codec_") and key.endswith("_id") and isinstance(value, int)
-    }
-    rows |= {int(row): f"the speaker {name}" for name, row in (talker.get("spk_id") or {}).items()}
-    rows |= {int(row): f"the language {name}" for name, row in talker["codec_language_id"].items()}
-    return rows
 
 
 class Qwen3TtsModel(SpeechModel):
@@ -201,10 +188,11 @@ class Qwen3TtsModel(SpeechModel):
         max_frames: int,
         seed: int = 0,
         progress: Callable[[int], None] | None = None,
+        repeats: Callable[[Sequence[int]], bool] | None = None,
     ) -> list[Generated]:
         prompts = [self.request_prompt(request) for request in requests]
         with self._computing():
-            return generate(self.network, prompts, sampling, max_frames, seed, progress)
+            return generate(self.network, prompts, sampling, max_frames, seed, progress, repeats)
 
     def self_test(self) -> list[SelfCheck]:
         with self._computing():

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from kathrine import KathrineError, Options, Tracker, hookimpl
-from kathrine.types import RunInfo, StepReport, ValidationReport
+from kathrine.types import RunInfo, SamplesReport, StepReport, ValidationReport
 
 REMEDY = "pip install kathrine[tensorboard]"
 
@@ -75,6 +75,20 @@ class TensorBoard(Tracker):
         writer = self._open(run)
         for tag, value in numbers(report.metrics).items():
             writer.add_scalar(tag, value, report.step)
+        writer.flush()
+
+    @hookimpl
+    def kathrine_samples_spoken(self, run: RunInfo, report: SamplesReport) -> None:
+        import soundfile
+        import torch
+
+        writer = self._open(run)
+        for name, value in report.metrics.items():
+            writer.add_scalar(name.replace("samples.", "samples/", 1), value, report.step)
+        for take in report.takes:
+            wave, rate = soundfile.read(report.folder / take["file"], dtype="float32")
+            writer.add_audio(f"samples/{take['file']}", torch.from_numpy(wave)[None], report.step, sample_rate=rate)
+            writer.add_text(f"samples/{take['file']}", take["text"], report.step)
         writer.flush()
 
     @hookimpl

@@ -11,7 +11,7 @@ from kathrine import __version__
 from kathrine.cli import main as command_line
 from kathrine.errors import KathrineError
 
-COMMANDS = ["run", "prepare", "check", "inspect", "plugins", "schema"]
+COMMANDS = ["run", "prepare", "check", "inspect", "text", "plugins", "schema"]
 
 
 def call(*args, env=None):

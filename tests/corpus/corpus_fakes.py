@@ -31,6 +31,9 @@ EASY: dict[str, Any] = {
     "min_letters_per_second": 0.5,
     "max_letters_per_second": 60.0,
     "narrowband_hz": 0.0,
+    "min_bandwidth_hz": 0.0,
+    "min_snr_db": 0.0,
+    "rate_outlier_iqr": 0.0,
 }
 
 

@@ -236,3 +236,15 @@ def test_options_without_effect_change_no_key() -> None:
         {"peak_db": -3.0},
     ):
         assert replace(made, **change).key() != made.key()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_a_part_of_an_mp3_is_the_same_part_of_the_whole(tmp_path, mode):
+    """Frames borrow bits from earlier ones: a jump into the middle would begin with a click."""
+    rng = np.random.default_rng(5)
+    loud = np.repeat(rng.uniform(0, 1, 60), 4410)[:, None] ** 3 * rng.standard_normal((60 * 4410, 1)) * 0.2
+    soundfile.write(tmp_path / "a.mp3", loud, 44100, format="MP3", bitrate_mode=mode, compression_level=0.5)
+    whole_NC = soundfile.read(tmp_path / "a.mp3", dtype="float32", always_2d=True)[0]
+    for first in rng.integers(1, len(whole_NC) - 44100, 40):
+        part_NC, rate = read_audio(tmp_path / "a.mp3", first / 44100, (first + 22050) / 44100)
+        assert rate == 44100 and np.abs(part_NC - whole_NC[first : first + 22050]).max() < 1e-5

@@ -278,6 +278,42 @@ def test_cut_utterances_are_measured_and_get_no_added_stop(audio: Path, tmp_path
 # --------------------------------------------------------------------------- reading
 
 
+class Faulty:
+    """A plugin's source with a bug in one of its methods."""
+
+    name = "faulty"
+
+    def __init__(self, where: str, given: list[Utterance]) -> None:
+        self.where, self.given = where, given
+
+    def prepare(self, context: object) -> None:
+        if self.where == "prepare":
+            raise KeyError("speaker")
+
+    def utterances(self, context: object):
+        if self.where == "utterances":
+            raise TypeError("no table")
+        yield from self.given
+        raise ZeroDivisionError("at the third row")
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("prepare", r"source faulty failed while fetching: KeyError: 'speaker' \(test_prepare.py:\d+\)"),
+        ("utterances", "failed while listing its utterances: TypeError: no table"),
+        ("a row", "failed while listing its utterances: ZeroDivisionError: at the third row"),
+    ],
+)
+def test_a_fault_inside_a_source_is_a_sentence_that_names_it(audio: Path, tmp_path: Path, where, said) -> None:
+    made = recipe(utterances(audio, 6))
+    entry = replace(made.data[0], source=Faulty(where, utterances(audio, 2)))
+    with pytest.raises(KathrineError, match=said) as error:
+        prepared(tmp_path, replace(made, data=(entry,)))
+    assert "data entry a: " in error.value.message and "KATHRINE_TRACEBACK=1" in error.value.hint
+    assert error.value.__cause__ is not None
+
+
 def test_what_can_not_be_opened_is_named(audio: Path, tmp_path: Path) -> None:
     with pytest.raises(KathrineError, match="no complete prepared corpus"):
         PreparedCorpus.open(tmp_path)
@@ -285,6 +321,6 @@ def test_what_can_not_be_opened_is_named(audio: Path, tmp_path: Path) -> None:
     with pytest.raises(KathrineError, match="no utterance 'a/none'"):
         corpus.example("a/none")
     marker = corpus.folder / "complete.json"
-    marker.write_text(marker.read_text().replace('"format": 1', '"format": 0'))
+    marker.write_text(marker.read_text().replace('"format": 2', '"format": 0'))
     with pytest.raises(KathrineError, match="another kathrine"):
         PreparedCorpus.open(corpus.folder)

@@ -1,6 +1,7 @@
 """The generated reference pages are those of the code, and nothing in them is undocumented."""
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,20 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 def test_pages_are_up_to_date(name):
     text = (FOLDER / name).read_text(encoding="utf-8")
     assert text == reference.pages()[name], "run `python -m kathrine.recipe.reference`"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.parent.rglob("*.md")), ids=lambda path: path.name)
+def test_tables_render(path):
+    """Every row of a table stands on its own line and has as many cells as the table's head."""
+    cells, fenced = 0, False
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        fenced ^= line.startswith("```")
+        if fenced or not line.startswith("|"):
+            cells = 0
+            continue
+        found = len(re.findall(r"(?<!\\)\|", line)) - 1
+        cells = cells or found
+        assert found == cells and line.rstrip().endswith("|"), f"{path.name}:{number}"
 
 
 def test_every_hook_is_documented():

@@ -145,6 +145,9 @@ def test_a_taken_row_or_one_outside_the_free_range_is_refused(options: dict, sai
         ({"row": 100}, "rows below 128 are codes"),
         ({"row": 4000}, "ends at 3071"),
         ({"start_from": ["klingon"]}, "klingon"),
+        ({"row": 2050}, "row 2050 is taken by the language english"),
+        ({"row": 2150}, "row 2150 is taken by the control id codec_eos_token_id"),
+        ({"language": "German"}, "a tag for german already, row 2053"),
     ],
 )
 def test_what_can_not_be_is_refused_before_weights_are_there(options: dict, said: str) -> None:

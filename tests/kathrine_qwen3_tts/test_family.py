@@ -12,6 +12,7 @@ from tiny_training import tiny_family, tiny_model, workspace
 
 from kathrine import KathrineError, Workspace
 from kathrine_qwen3_tts import Qwen3TtsFamily
+from kathrine_qwen3_tts.family import Qwen3TtsOptions
 
 GOLD = Path(__file__).parents[1] / "data" / "gold"
 
@@ -59,6 +60,28 @@ def test_released_models_are_known_without_network_or_weights(
 def test_an_unknown_checkpoint_is_not_guessed(tmp_path: Path) -> None:
     family = tiny_family("somebody/some-model")
     assert family.facts(Workspace(tmp_path)) is None and family.parameters(Workspace(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("./nowhere", "there is no folder ./nowhere"),
+        ("/nowhere/at/all", "there is no folder /nowhere/at/all"),
+        ("a name", "'a name' is neither a folder nor a Hub id"),
+        ("", "is neither a folder nor a Hub id"),
+    ],
+)
+def test_a_checkpoint_that_can_not_be_is_a_problem_of_the_recipe(name: str, said: str) -> None:
+    problems = list(Qwen3TtsFamily(Qwen3TtsOptions(checkpoint=name)).problems())
+    assert len(problems) == 1 and problems[0].startswith("checkpoint: ") and said in problems[0]
+    assert "kathrine:tiny" in problems[0]
+
+
+def test_a_checkpoint_folder_is_looked_into(tmp_path: Path) -> None:
+    (problem,) = Qwen3TtsFamily(Qwen3TtsOptions(checkpoint=str(tmp_path))).problems()
+    assert "config.json" in problem
+    for good in ("kathrine:tiny", "Qwen3-TTS-12Hz-0.6B-Base", "somebody/a-model"):
+        assert not list(Qwen3TtsFamily(Qwen3TtsOptions(checkpoint=good)).problems())
 
 
 def test_facts_and_parameters_leave_torch_alone() -> None:

@@ -214,6 +214,7 @@ EVENTS = {
     "kathrine_stage_start": ("run", "stage", "step"),
     "kathrine_step_end": ("run", "report"),
     "kathrine_validation_end": ("run", "report"),
+    "kathrine_samples_spoken": ("run", "report"),
     "kathrine_checkpoint_saved": ("run", "checkpoint"),
     "kathrine_run_end": ("run", "outcome"),
 }
@@ -240,6 +241,10 @@ def test_every_event_reaches_every_watcher_with_what_it_asks_for():
         @hookimpl
         def kathrine_validation_end(self, run, report):
             self.seen["kathrine_validation_end"] = (run, report)
+
+        @hookimpl
+        def kathrine_samples_spoken(self, run, report):
+            self.seen["kathrine_samples_spoken"] = (run, report)
 
         @hookimpl
         def kathrine_checkpoint_saved(self, run, checkpoint):

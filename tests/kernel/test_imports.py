@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEVELS = [
     {"errors", "types", "workspace", "suggest"},
     {"components"},
-    {"hookspecs", "recipe.tables"},
+    {"hookspecs", "recipe.tables", "recipe.quality"},
     {"catalog", "kinds"},
     {"recipe", "corpus", "speech", "inspect"},
     {"train"},
@@ -124,7 +124,10 @@ def test_a_plugin_imports_the_kernel_and_never_a_sibling():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("command", [["--help"], ["plugins"], ["check"], ["schema"], ["plugins", "show", "lora"]])
+@pytest.mark.parametrize(
+    "command",
+    [["--help"], ["plugins"], ["check"], ["schema"], ["plugins", "show", "lora"], ["text", "norwegian", "kl. 9"]],
+)
 def test_commands_leave_heavy_modules_alone(command, tmp_path):
     arguments = [*command, str(ROOT / "recipes" / "baseline.toml")] if command == ["check"] else command
     program = (

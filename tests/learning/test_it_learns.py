@@ -82,6 +82,8 @@ offline = true
 [model.qwen3_tts]
 checkpoint = "kathrine:tiny"
 [language.norwegian]
+sentence_case = true
+full_stop = true
 [[data]]
 source = "manifest"
 path = {json.dumps(str(manifest))}

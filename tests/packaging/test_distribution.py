@@ -49,7 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def wanted() -> list[str]:
     packages = [f"{name}/__init__.py" for name in project()["entry-points"]["kathrine"].values()]
-    recipes = ["base.toml", "baseline.toml", "curriculum.toml"]
+    recipes = ["base.toml", "baseline.toml", "curriculum.toml", "librivox_only.toml"]
     samples = ["samples/npsc/README.md", "samples/nb-librivox/metadata.csv"]
     return packages + [f"kathrine/recipes/{name}" for name in recipes + samples]
 

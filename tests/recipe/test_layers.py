@@ -178,6 +178,7 @@ def test_paths_start_from_the_file_that_wrote_them(tmp_path, catalog, monkeypatc
     (tmp_path / "parents" / "base.toml").write_text(base)
     text = 'extends = "../parents/base.toml"\n[speak]\nreference_file = "me.wav"\n'
     (tmp_path / "children" / "child.toml").write_text(text)
+    (tmp_path / "children" / "me.wav").touch()
     monkeypatch.chdir(tmp_path / "cwd")
     options = load_recipe("../children/child.toml", catalog=catalog).data[0].source.options
     assert options.path == str(tmp_path / "parents" / "clips")
@@ -189,6 +190,7 @@ def test_paths_start_from_the_file_that_wrote_them(tmp_path, catalog, monkeypatc
     (tmp_path / "parents" / "owner" / "set").mkdir(parents=True)
     options = load_recipe("../children/child.toml", catalog=catalog).data[0].source.options
     assert options.root == str(tmp_path / "parents" / "owner" / "set")
+    (tmp_path / "cwd" / "other").mkdir()
     sets = ["data.toy_source.root=./other"]
     options = load_recipe("../children/child.toml", None, sets, catalog).data[0].source.options
     assert options.root == str(tmp_path / "cwd" / "other")

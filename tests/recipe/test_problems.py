@@ -126,13 +126,29 @@ CASES = {
         '[[data]]\nname="d"\nsource="toy_source"\nvariants = {}',
         "11: data.d.variants: needs at least one written form",
     ),
+    "a text variant that the source has not": (
+        '[[data]]\nname="d"\nsource="other_source"\nvariants = { text = 1.0, digit = 0.5 }',
+        "11: data.d.variants: source other_source has no text variant 'digit' (did you mean 'digits'?)",
+    ),
+    "a loss under the kernel's own name": (
+        '[loss.talker]\nuse = "nothing"\nweight = 0.1',
+        "8: loss.talker: 'talker' is the name under which kathrine reports its own: choose another",
+    ),
+    "a reference file that is not there": (
+        '[[data]]\nname="d"\nsource="toy_source"\nreference = "file"\nreference_file = "nope.wav"',
+        "12: data.d.reference_file: there is no file /",
+    ),
+    "a voice that is not there": (
+        '[speak]\nreference_file = "nope.wav"',
+        "9: speak.reference_file: there is no file /",
+    ),
     "min above max": (
         "[prepare]\nmin_seconds = 20",
         "9: prepare.min_seconds: min_seconds = 20 leaves nothing below max_seconds = 15",
     ),
     "a component's own check": (
         '[strategy.mine]\nuse = "whole"\nlr = 1\nsecret = "bad"',
-        "8: strategy.mine: the secret is bad",
+        "11: strategy.mine: secret: it is bad",
     ),
     "a strategy that can not be folded": (
         '[strategy.mine]\nuse = "whole"\nlr = 1\nsecret = "glued"\n[export.dump]\n[export.melt]',
@@ -168,7 +184,7 @@ CASES = {
     ),
     "a curriculum's own refusal": (
         '[curriculum.in_order]\nfirst = "npsc"',
-        "8: curriculum.in_order: there is no data entry 'npsc' name another",
+        "8: curriculum.in_order: there is no data entry 'npsc'; name another",
     ),
     "a learning rate of nobody": (
         "[curriculum.in_order]\nlr_scale = { loar = 0.5 }",
@@ -203,6 +219,39 @@ def test_each_mistake_has_its_place_and_its_remedy(case, problems):
     assert any(expected in problem for problem in found), found
     if expected[0].isdigit():
         assert any(problem.startswith(f"curriculum.toml:{expected}") for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        ("train.betas=[1.5,0.9]", "--set: train.betas.0: has to be less than 1, found 1.5"),
+        ("train.keep_epochs=[0]", "--set: train.keep_epochs.0: has to be at least 1, found 0"),
+        ("strategy.whole.secret=bad", "--set: strategy.whole: secret: it is bad"),
+    ],
+)
+def test_the_place_is_where_the_value_came_from(problems, sets, said):
+    found = problems(GOOD, sets=(sets,))
+    assert len(found) == 1 and found[0].startswith(said), found
+
+
+def test_a_curriculum_takes_the_place_of_an_inherited_length(tmp_path, catalog):
+    (tmp_path / "parent.toml").write_text(GOOD + "[profile.smoke.train]\nsteps = 3\n")
+    path = tmp_path / "child.toml"
+    path.write_text('extends = "parent.toml"\n[curriculum.in_order]\n')
+    for profile in (None, "smoke"):
+        recipe = load_recipe(path, profile, catalog=catalog)
+        assert recipe.train.steps is None and recipe.curriculum is not None
+    path.write_text('extends = "parent.toml"\n[curriculum.in_order]\n[train]\nsteps = 2\n')
+    with pytest.raises(RecipeError, match=r"child\.toml:4: train\.steps: the curriculum gives the length"):
+        load_recipe(path, catalog=catalog)
+
+
+def test_a_curriculum_is_asked_although_an_entry_has_mistakes_of_its_own(problems):
+    text = GOOD.replace('"toy_source"\n', '"toy_source"\nhours = 3\n').replace("steps = 5", "")
+    assert problems(text + '[curriculum.in_order]\nfirst = "npsc"\n') == [
+        "curriculum.toml:4: data.toy_source: unknown option 'hours' (did you mean 'max_hours'?)",
+        "curriculum.toml:9: curriculum.in_order: there is no data entry 'npsc'; name another",
+    ]
 
 
 def test_an_empty_recipe_is_told_what_it_needs(problems):

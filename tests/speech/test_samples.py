@@ -13,7 +13,8 @@ import soundfile
 from kathrine import Workspace
 from kathrine.progress import SilentProgress
 from kathrine.recipe.tables import SpeakTable
-from kathrine.speech.samples import frame_budget, sampling_of, speak_samples
+from kathrine.speech.samples import sampling_of, speak_samples
+from kathrine.speech.takes import Part, frame_budget
 from kathrine.testing import ToyFamily
 from kathrine.toy import CODEBOOKS
 from kathrine.types import Generated, Sampling, SpeechRequest
@@ -41,7 +42,7 @@ def speak(folder: Path, monkeypatch: pytest.MonkeyPatch, *made: Generated) -> li
     return speak_samples(
         model=model,
         codec=family.open_codec(Workspace(folder / "ws")),
-        requests=[("hei", SpeechRequest(text_ids=(1, 2, 3)))] * len(made),
+        lines=[("hei", [Part("hei", SpeechRequest(text_ids=(1, 2, 3)))])] * len(made),
         sampling=Sampling(),
         max_seconds=4.0,
         seed=1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kathrine.speech.samples import Spoken
+from kathrine.speech.takes import Take
 from kathrine.train.folder import RunFolder
 from kathrine.train.outcome import by_source, every_loss, final_table, sample_line
 from kathrine.train.state import TrainState
@@ -24,8 +24,8 @@ BEFORE = {
 AFTER = {**BEFORE, "validation.npsc.talker": 5.5, "validation.npsc.sub_talker": None, "validation.npsc.text_gain": 1.5}
 
 
-def spoken(stop: str = "end", flags: tuple[str, ...] = ()) -> Spoken:
-    return Spoken("Hei.", "01.wav", 4.0, 50, -20.4, -7.1, 0.06, stop, 1.0, 0.1, flags)
+def spoken(stop: str = "end", flags: tuple[str, ...] = ()) -> Take:
+    return Take("Hei.", "01.wav", 4.0, 50, -20.4, -7.1, 0.06, stop, 1.0, 0.1, flags)
 
 
 def test_one_row_a_source_and_no_prompt_forms(tmp_path: Path) -> None:

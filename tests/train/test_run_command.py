@@ -42,6 +42,7 @@ utterances = 40
 validation_share = 0.2
 [prepare]
 min_seconds = 0.1
+min_words = 1
 [strategy.train_all]
 [train]
 steps = 600
@@ -49,6 +50,7 @@ precision = "fp32"
 checkpoint_every = 1000
 [validation]
 every = 200
+best_by = "loss"
 [run]
 device = "cpu"
 [speak]
@@ -102,11 +104,13 @@ def test_stopped_by_sigterm_and_resumed_with_the_printed_line(shell: Shell) -> N
         time.sleep(0.02)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 143, output
-    line = next(line.strip() for line in output.splitlines() if line.strip().startswith("kathrine run"))
-    assert line.endswith("--resume")
+    line = next(line.strip() for line in output.splitlines() if line.strip().endswith("--resume"))
+    assert f"{sys.executable} -m kathrine run " in line and "KATHRINE_WORKSPACE=" in line
+    shell.environment.pop("KATHRINE_WORKSPACE")  # the line brings it
 
     resumed = subprocess.run(
-        [sys.executable, "-m", *line.split()],
+        line,
+        shell=True,
         cwd=shell.folder,
         env=shell.environment,
         capture_output=True,

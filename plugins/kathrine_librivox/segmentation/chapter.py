@@ -48,7 +48,8 @@ def segment_chapter(
     Raises: KathrineError for a wave that is not mono and finite, or for an aligner that does not fit the text.
     """
     wave_N = at_16_khz(wave_N, rate)
-    spans = stretches_of_speech(wave_N)
+    with progress.task("finding speech"):
+        spans = stretches_of_speech(wave_N)
     if text is None:
         if not isinstance(aligner, Transcriber):
             raise KathrineError(

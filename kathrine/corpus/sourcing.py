@@ -1,0 +1,51 @@
+"""A source asked for its part. Whatever goes wrong inside a plugin is said in one sentence that names it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kathrine.errors import KathrineError
+
+if TYPE_CHECKING:
+    from kathrine.components import SourceContext
+    from kathrine.recipe.recipe import DataEntry
+    from kathrine.types import Utterance
+
+
+def fetch(entry: DataEntry, context: SourceContext) -> None:
+    """`Source.prepare` of a data entry. Raises: KathrineError, also for a fault in the plugin."""
+    with _named(entry, "fetching"):
+        entry.source.prepare(context)
+
+
+def listed(entry: DataEntry, context: SourceContext) -> Iterator[Utterance]:
+    """`Source.utterances` of a data entry, one by one. Raises: KathrineError, also for a fault in the plugin."""
+    with _named(entry, "listing its utterances"):
+        utterances = iter(entry.source.utterances(context))
+    while True:
+        with _named(entry, "listing its utterances"):
+            try:
+                utterance = next(utterances)
+            except StopIteration:
+                return
+        yield utterance
+
+
+@contextmanager
+def _named(entry: DataEntry, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except KathrineError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}:{frame.lineno}"
+        raise KathrineError(
+            f"data entry {entry.name}: source {entry.source.name} failed while {doing}: "
+            f"{type(error).__name__}: {error} ({where})",
+            "this is a fault of the plugin that brings the source; KATHRINE_TRACEBACK=1 shows the way to it",
+        ) from error

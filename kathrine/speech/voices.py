@@ -1,0 +1,82 @@
+"""Whose voice: a recording, brought to what the model was trained on, as a speaker embedding or as a whole reference.
+
+Legend: N samples, R reference frames, Q codebooks, H width of a speaker embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kathrine.components import ModelFamily
+from kathrine.errors import KathrineError
+from kathrine.recipe.tables import PrepareTable
+from kathrine.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Voice:
+    """Where a voice comes from, ready for a `SpeechRequest`. whose: as it is told. speaker: name of one that the model
+    brings. codes_RQ and text_ids: set together for in-context cloning. wave: the recording as conditioned, or None."""
+
+    whose: str
+    embedding_H: np.ndarray | None = None
+    speaker: str | None = None
+    codes_RQ: np.ndarray | None = None
+    text_ids: tuple[int, ...] = ()
+    wave: np.ndarray | None = None
+
+
+def conditioned(path: Path, table: PrepareTable, sample_rate: int) -> np.ndarray:
+    """A recording of any rate and format through the conditioning of `prepare`: float32 [N] at sample_rate.
+
+    Raises: KathrineError for a recording that can not be read or is silent.
+    """
+    from kathrine.corpus.audio import AudioRejected, Conditioning, condition, read_audio
+
+    try:
+        wave_NC, rate = read_audio(path)
+    except AudioRejected as error:
+        raise KathrineError(
+            f"the reference {path} can not be used: {error.reason}" + (f" ({error.detail})" if error.detail else ""),
+            "give a recording of 3 to 15 s of one person",
+        ) from error
+    wave, sound = condition(wave_NC, rate, Conditioning.of(table, sample_rate))
+    if sound.silence >= 1.0:
+        raise KathrineError(f"the reference {path} is silent", "give a recording of 3 to 15 s of one person")
+    return wave
+
+
+def voice_of(
+    path: Path,
+    *,
+    family: ModelFamily,
+    workspace: Workspace,
+    table: PrepareTable,
+    device: str,
+    transcript_ids: tuple[int, ...] = (),
+    whose: str = "",
+) -> Voice:
+    """The voice of a recording.
+
+    Given: transcript_ids, token ids of what is said in it: the recording then stands in the prompt, codes and all, and
+    is continued (in-context cloning); without it only its speaker embedding does. Raises: KathrineError for a model
+    that clones no voices, and for a recording that can not be used.
+    """
+    facts = family.facts(workspace)
+    assert facts is not None  # the model was loaded
+    wave = conditioned(path, table, facts.sample_rate)
+    encoder: Callable[[np.ndarray], np.ndarray] | None = family.open_speaker_encoder(workspace, device)
+    if encoder is None:
+        names = ", ".join(facts.speakers)
+        raise KathrineError(
+            f"{facts.checkpoint} has no speaker encoder: it can not take a voice from a recording",
+            f"name one of its own with --speaker: {names}" if names else "use a base model",
+        )
+    codes_RQ = family.open_codec(workspace, device).encode([wave])[0] if transcript_ids else None
+    return Voice(whose or str(path), encoder(wave), None, codes_RQ, transcript_ids, wave)

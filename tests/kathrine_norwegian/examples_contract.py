@@ -1,0 +1,45 @@
+"""The examples that the requirements give, exactly as they stand there.
+
+Where one line gives two inputs they are two entries here. `NRK` is spelled with the letters; `spell = "names"` gives
+the names of the letters, which the requirement adds in brackets.
+"""
+
+CONTRACT = [
+    ("nb", "Møtet er 3. juni.", "Møtet er tredje juni."),
+    ("nb", "17. mai 1814", "syttende mai attenfjorten"),
+    ("nb", "den 5.6.2014", "den femte i sjette tjuefjorten"),
+    ("nb", "i 1905", "i nittenhundreogfem"),
+    ("nb", "i 1999 og 2018", "i nittennittini og tjueatten"),
+    ("nb", "fra 2000 til 2005", "fra totusen til totusenogfem"),
+    ("nb", "på 1800-tallet", "på attenhundretallet"),
+    ("nb", "kl. 14.30", "klokka fjorten tretti"),
+    ("nb", "kl. 09.05", "klokka ni null fem"),
+    ("nb", "kr 100", "hundre kroner"),
+    ("nb", "kr 15,30", "femten kroner og tretti øre"),
+    ("nb", "3,5 mill. kr", "tre komma fem millioner kroner"),
+    ("nb", "1 mrd. kroner", "én milliard kroner"),
+    ("nb", "40 %", "førti prosent"),
+    ("nb", "6,4%", "seks komma fire prosent"),
+    ("nb", "2 500 000 passasjerer", "to millioner fem hundre tusen passasjerer"),
+    ("nb", "1 234 biler", "ett tusen to hundre og trettifire biler"),
+    ("nb", "1 år og 1 gang", "ett år og én gang"),
+    ("nb", "21 000", "tjueett tusen"),
+    ("nb", "f.eks. og bl.a.", "for eksempel og blant annet"),
+    ("nb", "nr. 7, s. 12–15", "nummer sju, side tolv til femten"),
+    ("nb", "ca. 80 km/t", "cirka åtti kilometer i timen"),
+    ("nb", "dr. Hansen, jf. § 3", "doktor Hansen, jamfør paragraf tre"),
+    ("nb", "NRK, EU og FrP", "N R K, E U og F R P"),
+    ("nb", "NATO", "Nato"),
+    ("nb", "E18 og TV 2", "E atten og T V to"),
+    ("nb", "Harald V, kap. IV", "Harald den femte, kapittel fire"),
+    ("nb", "1/2 liter, 2 1/2 time", "en halv liter, to og en halv time"),
+    ("nb", "-5 °C", "minus fem grader"),
+    ("nb", "tlf. 22 22 22 22", "telefon tjueto tjueto tjueto tjueto"),
+    ("nb", "2–4 000 kr", "to til fire tusen kroner"),
+    ("nb", "1. og 2. plass", "første og andre plass"),
+    ("nb", "«Ja», sa han … «kanskje».", '"Ja", sa han ... "kanskje".'),
+    ("nb", "<ee> det er bra <qq>", "det er bra"),
+    ("nb", "Haabet om at naa fjeldet", "Håbet om at nå fjeldet"),
+    ("nn", "den 7. mai, t.d. 2 mill.", "den sjuande mai, til dømes to millionar"),
+    ("nb", "pga. bl.a. osv.", "på grunn av blant annet og så videre"),
+]

@@ -1,0 +1,227 @@
+"""The loopback Hub, written to: what the real client asks when it creates a repository and uploads.
+
+Answers whoami, create, settings, validate-yaml, preupload, the LFS batch with its PUT and verify, and commits. What is
+uploaded lies in a folder. Not covered: Xet, multipart uploads, pull requests; this is no proof of the real Hub."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from servers.hub import LFS_SUFFIXES, File, Hub, Repository, Revision
+from servers.hub_answers import HubHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LICENCES = {"cc0-1.0", "cc-by-4.0", "apache-2.0", "mit", "other", "unknown"}
+
+
+@dataclass
+class Account:
+    """Who a token belongs to, and what it may do."""
+
+    name: str
+    role: str = "write"
+    orgs: dict[str, str] = field(default_factory=dict)
+    scoped: list[dict[str, Any]] = field(default_factory=list)
+
+    def answer(self) -> dict[str, Any]:
+        token = {"displayName": "test", "role": self.role, "fineGrained": {"scoped": self.scoped}}
+        orgs = [{"name": name, "roleInOrg": role} for name, role in self.orgs.items()]
+        return {"type": "user", "name": self.name, "orgs": orgs, "auth": {"type": "access_token", "accessToken": token}}
+
+
+class WritingHandler(HubHandler):
+    """Answers one request that may write."""
+
+    hub: WritableHub
+
+    @property
+    def account(self) -> Account | None:
+        return self.hub.accounts.get((self.headers.get("Authorization") or "").removeprefix("Bearer "))
+
+    def body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            parts = []
+            while size := int(self.rfile.readline(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def do_GET(self) -> None:
+        if urlsplit(self.path).path == "/api/whoami-v2":
+            self.file = ""
+            account = self.account
+            self.send_json(account.answer()) if account else self.refuse("Unauthorized", 401)
+            return
+        super().do_GET()
+
+    def do_POST(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        if "/paths-info/" in path:
+            super().do_POST()
+            return
+        self.file = ""
+        body = self.body()
+        if path == "/api/validate-yaml":
+            problems = card_problems(json.loads(body)["content"])
+            self.send_json({"errors": problems, "warnings": []}, 400 if problems else 200)
+        elif self.account is None or self.account.role == "read":
+            self.refuse("Forbidden", 403)
+        elif path == "/api/repos/create":
+            self.create(json.loads(body))
+        elif match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)\.git/info/lfs/objects/batch", path):
+            self.lfs_batch(json.loads(body))
+        elif match := re.fullmatch(r"/api/(\w+)/([^/]+/[^/]+)/preupload/(.+)", path):
+            self.preupload(self.hub.repositories[match[1], match[2]], match[3], json.loads(body))
+        elif match := re.fullmatch(r"/api/(\w+)/([^/]+/[^/]+)/commit/(.+)", path):
+            self.commit(self.hub.repositories[match[1], match[2]], match[3], body)
+        elif path.startswith("/lfs/verify/"):
+            self.send_json({}) if self.hub.has(json.loads(body)["oid"]) else self.refuse("NotFound")
+        else:
+            self.refuse("NotFound")
+
+    def do_PUT(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        self.file = ""
+        if match := re.fullmatch(r"/api/(\w+)/([^/]+/[^/]+)/settings", path):
+            settings = json.loads(self.body())
+            self.hub.repositories[match[1], match[2]].private = settings["visibility"] == "private"
+            self.send_json({})
+            return
+        oid = path.removeprefix("/lfs/")
+        self.hub.uploading(oid)
+        content = self.body()
+        if hashlib.sha256(content).hexdigest() != oid:
+            self.refuse("BadRequest", 400)
+            return
+        self.hub.keep(oid, content)
+        self.send(200)
+
+    def create(self, wanted: dict[str, Any]) -> None:
+        assert self.account is not None
+        owner = wanted.get("organization") or self.account.name
+        kind, name = wanted.get("type", "model") + "s", f"{owner}/{wanted['name']}"
+        url = f"{self.hub.url}/{'' if kind == 'models' else kind + '/'}{name}"
+        if (kind, name) in self.hub.repositories:
+            self.send_json({"error": "You already created this repo", "url": url}, 409)
+            return
+        made = Repository(kind, name, private=wanted.get("visibility") == "private")
+        made.revisions["main"] = Revision(hashlib.sha1(name.encode()).hexdigest(), {})
+        self.hub.repositories[kind, name] = made
+        self.send_json({"url": url})
+
+    def preupload(self, repository: Repository, revision: str, wanted: dict[str, Any]) -> None:
+        files = repository.revisions[revision].files
+        told = []
+        for each in wanted["files"]:
+            lfs = Path(each["path"]).suffix in LFS_SUFFIXES and each["size"] > 0
+            answer = {"path": each["path"], "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": False}
+            if each["path"] in files:
+                answer["oid"] = files[each["path"]].oid
+            told.append(answer)
+        self.send_json({"files": told})
+
+    def lfs_batch(self, wanted: dict[str, Any]) -> None:
+        objects = []
+        for each in wanted["objects"]:
+            actions = {
+                "upload": {"href": f"{self.hub.url}/lfs/{each['oid']}"},
+                "verify": {"href": f"{self.hub.url}/lfs/verify/{each['oid']}"},
+            }
+            objects.append({**each} if self.hub.has(each["oid"]) else {**each, "actions": actions})
+        self.send_json({"transfer": "basic", "objects": objects})
+
+    def commit(self, repository: Repository, revision: str, body: bytes) -> None:
+        files = dict(repository.revisions[revision].files)
+        for line in filter(None, body.decode().split("\n")):
+            each = json.loads(line)
+            value = each["value"]
+            if each["key"] == "file":
+                content = base64.b64decode(value["content"])
+                oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+                files[value["path"]] = File(self.hub.keep(oid, content), len(content), oid, False)
+            elif each["key"] == "lfsFile":
+                if not self.hub.has(value["oid"]):
+                    self.refuse("BadRequest", 400)
+                    return
+                files[value["path"]] = File(self.hub.place(value["oid"]), value["size"], value["oid"], True)
+            elif each["key"] == "deletedFile":
+                files.pop(value["path"], None)
+        summary = json.dumps([(name, facts.oid) for name, facts in sorted(files.items())])
+        before = repository.revisions[revision].sha
+        made = Revision(hashlib.sha1((before + summary).encode()).hexdigest(), files)
+        repository.revisions[revision] = made
+        self.hub.commits.append(made)
+        url = f"{self.hub.url}/{repository.kind}/{repository.name}/commit/{made.sha}"
+        self.send_json({"commitOid": made.sha, "commitUrl": url})
+
+
+def card_problems(text: str) -> list[dict[str, str]]:
+    """What the Hub would refuse of a card: front matter that is no YAML, or with names that it does not know."""
+    match = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
+    if match is None:
+        return [{"message": "there is no front matter"}]
+    told = yaml.safe_load(match[1])
+    problems = [f"license '{name}' is not known" for name in told.get("license", ()) if name not in LICENCES]
+    problems += [f"language {name!r} is no ISO 639 code" for name in told.get("language", ()) if not is_language(name)]
+    return [{"message": problem} for problem in problems]
+
+
+def is_language(name: object) -> bool:
+    return isinstance(name, str) and re.fullmatch(r"[a-z]{2,3}", name) is not None
+
+
+class WritableHub(Hub):
+    """The server, with accounts by token. Use as a context manager.
+
+    Args:
+        folder: takes what is uploaded. commits: in the order in which they came. puts: oids whose upload began.
+        on_put: called with the oid at the beginning of each upload.
+    """
+
+    handler = WritingHandler
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.accounts: dict[str, Account] = {}
+        self.commits: list[Revision] = []
+        self.puts: list[str] = []
+        self.on_put: Callable[[str], None] | None = None
+        self.writing = threading.Lock()
+
+    def place(self, oid: str) -> Path:
+        return self.folder / oid
+
+    def has(self, oid: str) -> bool:
+        return self.place(oid).is_file()
+
+    def keep(self, oid: str, content: bytes) -> Path:
+        with self.writing:
+            temporary = self.folder / f".{oid}"
+            temporary.write_bytes(content)
+            temporary.replace(self.place(oid))
+        return self.place(oid)
+
+    def uploading(self, oid: str) -> None:
+        with self.writing:
+            self.puts.append(oid)
+        if self.on_put is not None:
+            self.on_put(oid)
+
+    def files(self, name: str) -> dict[str, File]:
+        """Files of a dataset's newest commit."""
+        return self.repositories["datasets", name].revisions["main"].files
