@@ -47,7 +47,7 @@ def right(found, spans, places) -> float:
         number in by_number
         and by_number[number].start == pytest.approx(spans[first][0])
         and by_number[number].end == pytest.approx(spans[after - 1][1])
-        for number, (first, after) in enumerate(places)
+        for number, (first, after) in (places if isinstance(places, dict) else dict(enumerate(places))).items()
     ]
     return float(np.mean(hits))
 
@@ -74,6 +74,24 @@ def test_the_text_may_go_on_beyond_the_chapter(letters):
     spans, places = reading(3, letters[:40], 14.0)
     found = align_by_length(spans, letters)
     assert right(found, spans, places) >= 0.95 and len(found) == 40
+
+
+@pytest.mark.parametrize("left_out", [(0, 1), (20, 21), (20, 24)], ids=["heading", "sentence", "paragraph"])
+def test_text_that_was_not_read_is_left_out(letters, left_out):
+    read = np.delete(np.arange(60), np.arange(*left_out))
+    spans, places = reading(7, letters[read], 14.0)
+    found = align_by_length(spans, letters)
+    numbers = [one.sentence for one in found]
+    assert len(set(range(*left_out)) & set(numbers)) <= 1
+    places = {int(number): place for number, place in zip(read, places, strict=True)}
+    assert right(found, spans, places) >= 0.9
+
+
+def test_speech_in_between_that_is_not_in_the_text_is_left_out(letters):
+    said = np.insert(letters, 30, [55.0, 90.0])
+    spans, places = reading(8, said, 14.0)
+    found = align_by_length(spans, letters)
+    assert right(found, spans, dict(enumerate(places[:30] + places[32:]))) >= 0.9
 
 
 def test_sentences_without_a_pause_are_placed_in_proportion_and_marked():
