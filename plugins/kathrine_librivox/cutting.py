@@ -27,7 +27,7 @@ class LimitsTable(Options):
     """Shorter pauses are no place to cut."""
     min_pad: float = Field(default=0.05, ge=0)
     """Silence kept on both sides, at least; never more than half of the pause."""
-    max_pad: float = Field(default=0.15, ge=0)
+    max_pad: float = Field(default=0.1, ge=0)
     """Silence kept on both sides, at most."""
     max_inner_pause: float = Field(default=1.5, gt=0)
     """Sentences further apart are not joined."""
@@ -111,7 +111,12 @@ def open_model(options: CuttingOptions, language: str, by_ear: bool, context: So
     """The aligner for a language, or the transcriber. Raises: KathrineError when the model can not be had."""
     from kathrine_librivox.segmentation import open_aligner, open_transcriber
 
-    where: dict[str, Any] = {"device": options.device, "cache": context.workspace.hub, "offline": context.offline}
+    where: dict[str, Any] = {
+        "device": options.device,
+        "cache": context.workspace.hub,
+        "offline": context.offline,
+        "progress": context.progress,
+    }
     if by_ear:
         if not options.transcriber:
             raise KathrineError("a book without a text needs a transcriber", "set transcriber to a Whisper model")

@@ -61,13 +61,15 @@ class Revision:
 
 @dataclass
 class Repository:
-    """Revisions by name; gated: every read is refused; private: read with a token alone."""
+    """Revisions by name; gated: every read is refused; private: read with a token alone; requests: pull requests, in
+    the form of the API's list."""
 
     kind: str
     name: str
     revisions: dict[str, Revision] = field(default_factory=dict)
     gated: bool = False
     private: bool = False
+    requests: list[dict] = field(default_factory=list)
 
     def find(self, revision: str) -> Revision | None:
         by_sha = {known.sha: known for known in self.revisions.values()}
@@ -126,6 +128,22 @@ class Hub:
         summary = json.dumps([(file, facts.oid) for file, facts in files.items()] + [[name, revision]])
         made = Revision(hashlib.sha1(summary.encode()).hexdigest(), files)
         repository.revisions[revision] = made
+        return made
+
+    def add_request(self, name: str, folder: Path, number: int, author: str, status: str = "open") -> Revision:
+        """Serve a folder as the pull request `number` of a model."""
+        made = self.add(name, folder, f"refs/pr/{number}", kind="models")
+        self.repositories["models", name].requests.append(
+            {
+                "title": "Adding `safetensors` variant of this model",
+                "num": number,
+                "status": status,
+                "author": {"name": author},
+                "isPullRequest": True,
+                "createdAt": "2026-01-01T00:00:00.000Z",
+                "repo": {"name": name, "type": "model"},
+            }
+        )
         return made
 
     def note(self, method: str, path: str, status: int, file: str, range: str) -> None:

@@ -128,6 +128,11 @@ class HubHandler(BaseHTTPRequestHandler):
                         "createdAt": "2026-01-01T00:00:00.000Z",
                     }
                 )
+        elif rest == "/discussions":
+            repository = self.hub.repositories[(kind, name)]
+            author = parse_qs(urlsplit(self.path).query).get("author", [""])[0]
+            found = [request for request in repository.requests if author in ("", request["author"]["name"])]
+            self.send_json({"discussions": found, "count": len(found), "start": 0})
         elif rest == "/refs":
             repository = self.hub.repositories[(kind, name)]
             branches = [

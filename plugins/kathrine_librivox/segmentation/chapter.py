@@ -25,6 +25,9 @@ from kathrine_librivox.segmentation.types import (
 SHORTEST_GAP = 0.1
 """Seconds: pauses that divide speech into stretches. Shorter than the shortest pause to cut in, so that those are
 measured whole."""
+END_LAG = 0.05
+"""Seconds by which the detector hears speech end too late; measured on spoken chapters with known ends: 0.03 to 0.12
+late, and its beginnings 0.03 off at most. Without this a pause of 0.25 s would count as one of less than 0.2."""
 FOREIGN = 0.3
 """Seconds of speech between two sentences that are not counted: breaths, and the blur of the detector."""
 
@@ -45,15 +48,16 @@ def segment_chapter(
     Raises: KathrineError for a wave that is not mono and finite, or for an aligner that does not fit the text.
     """
     wave_N = at_16_khz(wave_N, rate)
-    spans = speech_spans(wave_N, RATE, min_pause=SHORTEST_GAP, pad=0.0)
+    with progress.task("finding speech"):
+        spans = stretches_of_speech(wave_N)
     if text is None:
-        if not hasattr(aligner, "write_down"):
+        if not isinstance(aligner, Transcriber):
             raise KathrineError(
                 "a chapter without a text needs a model that writes down what is said",
                 "name a Whisper model, such as NbAiLab/nb-whisper-large-verbatim, or give the text",
             )
         return cut_transcribed(wave_N, spans, aligner, limits, progress)
-    if not hasattr(aligner, "place"):
+    if not isinstance(aligner, Aligner):
         raise KathrineError("a transcriber was given for a chapter with a text", "open an aligner for it")
     sentences = split_sentences(text)
     placement = aligner.place(wave_N, spans, sentences, progress)
@@ -82,6 +86,12 @@ def at_16_khz(wave_N: np.ndarray, rate: int) -> np.ndarray:
     if not np.isfinite(wave_N).all():
         raise KathrineError("the wave holds values that are no numbers", "decode the recording again")
     return wave_N if rate == RATE else soxr.resample(wave_N, rate, RATE, quality="HQ")
+
+
+def stretches_of_speech(wave_N: np.ndarray) -> list[tuple[float, float]]:
+    """Where somebody speaks (seconds), pauses of `SHORTEST_GAP` or more left out; the wave at `RATE`."""
+    spans = speech_spans(wave_N, RATE, min_pause=SHORTEST_GAP, pad=0.0)
+    return [(start, max(end - END_LAG, start + END_LAG)) for start, end in spans]
 
 
 def count_foreign(spans: Sequence[tuple[float, float]], placed: Sequence[Placed], dropped: Tally) -> None:

@@ -123,9 +123,8 @@ def align(
         if jumping:
             # best_S[break] minus the price from there: a running maximum over the breaks finds the best start
             worth_B = best_S[break_B] + steps_B
-            source_B = np.maximum.accumulate(
-                np.where(worth_B >= np.maximum.accumulate(worth_B), range(len(break_B)), 0)
-            )
+            is_best_B = worth_B >= np.maximum.accumulate(worth_B)
+            source_B = np.maximum.accumulate(np.where(is_best_B, np.arange(len(break_B)), 0))
             reached_B = worth_B[source_B] - steps_B
             better = reached_B > arrival_S[break_B]
             arrival_S[break_B[better]] = reached_B[better]

@@ -6,6 +6,7 @@ long ones are divided in a pause inside a sentence where the aligner knows where
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +14,9 @@ from dataclasses import dataclass, replace
 from kathrine_librivox.segmentation.gates import CUT, NO_START, TOO_LONG, TOO_SHORT, Tally, refusal
 from kathrine_librivox.segmentation.types import Placed, Scores, Segment, SegmentLimits, Sentence
 
-NEAR = 0.35
+NEAR = 0.3
 """Seconds by which the end of a sentence and the pause behind it may differ: an aligner places a sound early or late by
-a few frames, a detector of speech by about 0.1 s."""
+a few frames, a detector of speech by about 0.1 s. A word of less than this that is not in the text passes unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def pauses_between(spans: Sequence[tuple[float, float]], shortest: float) -> lis
     """The pauses of a chapter that are long enough to cut in, with those before the first word and after the last."""
     if not spans:
         return []
-    inner = [Pause(a[1], b[0]) for a, b in zip(spans, spans[1:], strict=False) if b[0] - a[1] >= shortest - 1e-9]
+    inner = [Pause(a[1], b[0]) for a, b in itertools.pairwise(spans) if b[0] - a[1] >= shortest - 1e-9]
     return [Pause(-math.inf, spans[0][0]), *inner, Pause(spans[-1][1], math.inf)]
 
 
@@ -72,7 +73,7 @@ def cut_utterances(
     dropped = Tally()
     pieces: list[Piece | None] = []  # None: something lies between two pieces that keeps them apart
     last = -2
-    pauses = pauses_between(spans, limits.min_pause)
+    pauses = pauses_between(spans, max(limits.min_pause, 2 * limits.min_pad))
     for block, before, after in blocks_of(placed, pauses):
         length = block[-1].end - block[0].start
         reason = next((told for one in block if (told := refusal(one, limits, scores))), "")
@@ -111,11 +112,10 @@ def blocks_of(
         after = None if one.joined else pause_after(one.end, pauses)
         if number and placed[number - 1].sentence == one.sentence - 1:
             block, first, found = blocks[-1]
-            if placed[number - 1].joined or found is None is before:
+            gap = one.start - placed[number - 1].end  # a longer one without a pause holds what is not in the text
+            if placed[number - 1].joined or (found is None is before and gap <= NEAR):
                 blocks[-1] = ([*block, one], first, after)
                 continue
-            before = before or found
-            blocks[-1] = (block, first, found or before)
         blocks.append(([one], before, after))
     return blocks
 

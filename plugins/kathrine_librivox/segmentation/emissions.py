@@ -14,6 +14,7 @@ import numpy as np
 
 from kathrine.errors import KathrineError
 from kathrine_librivox.segmentation.labels import Alphabet
+from kathrine_librivox.segmentation.models import load_whole
 from kathrine_librivox.segmentation.types import RATE
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def load_acoustic_model(folder: Path, label: str, device: str) -> AcousticModel:
         features = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
         # The tokenizer by itself: the processor of a model with a language model beside it needs kenlm.
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        network = AutoModelForCTC.from_pretrained(folder, config=config, use_safetensors=True, trust_remote_code=False)
+        network = load_whole(AutoModelForCTC, folder)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as problem:
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise KathrineError(f"{label} can not be loaded as a CTC model: {reason}", remedy) from problem

@@ -7,10 +7,12 @@ robot opened; that request is used where the named revision has none, as transfo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
+from kathrine.components import Progress
 from kathrine.datafiles import HUB_ID
 from kathrine.errors import KathrineError
 
@@ -35,12 +37,14 @@ CONVERTER = "SFconvertbot"
 TIMEOUT_SECONDS = 15
 
 
-def model_folder(model: str, revision: str | None, cache: Path | None, offline: bool) -> tuple[Path, str]:
+def model_folder(
+    model: str, revision: str | None, cache: Path | None, offline: bool, progress: Progress | None = None
+) -> tuple[Path, str]:
     """The folder of a model, and its commit.
 
     Given: a local folder (it wins) or a Hub id; revision, of the Hub, None for main; cache, the Hub client's folder,
-    None for its own; offline, fetch nothing. Returns: for a local folder `local-` and a hash stand for the commit.
-    Raises: KathrineError when there is no such model, no safetensors, or no way to get it.
+    None for its own; offline, fetch nothing; progress, told of bytes fetched. Returns: for a local folder `local-` and
+    a hash stand for the commit. Raises: KathrineError when there is no such model, no safetensors, or no way to get it.
     """
     path = Path(model).expanduser()
     if path.is_dir():
@@ -64,13 +68,30 @@ def model_folder(model: str, revision: str | None, cache: Path | None, offline: 
             )
         return folder, folder.name
     with model_errors(model, revision):
-        folder = download(model, revision or safe_revision(model), cache)
+        folder = fetched_or_cached(model, revision, cache, progress)
     if not weights_of(folder):
         raise KathrineError(
             f"{model} has no safetensors at revision {revision or 'main'}, and pickled weights are not read",
             "name a revision that has them (often refs/pr/1), or another model",
         )
     return folder, folder.name
+
+
+def fetched_or_cached(model: str, revision: str | None, cache: Path | None, progress: Progress | None) -> Path:
+    """The snapshot of the Hub, or the one in the cache where the Hub does not answer. Raises: the client's errors."""
+    from huggingface_hub import errors
+
+    try:
+        named = revision or safe_revision(model)
+        with progress.task(f"fetching {model}") if progress else nullcontext() as advance:
+            return download(model, named, cache, advance)
+    except (errors.GatedRepoError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
+        raise
+    except (errors.HfHubHTTPError, errors.HTTPError, OSError):
+        folder = cached(model, revision, cache)
+        if folder is None:
+            raise
+        return folder
 
 
 def safe_revision(model: str) -> str:
@@ -86,11 +107,17 @@ def safe_revision(model: str) -> str:
     return "main"
 
 
-def download(model: str, revision: str, cache: Path | None) -> Path:
+def download(model: str, revision: str, cache: Path | None, advance: Callable[[float], Any] | None) -> Path:
     """Fetch what is not here yet; a download that was broken off goes on."""
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(model, revision=revision, cache_dir=cache, allow_patterns=list(PATTERNS)))
+    from kathrine.hubfiles import bar_for
+
+    return Path(
+        snapshot_download(
+            model, revision=revision, cache_dir=cache, allow_patterns=list(PATTERNS), tqdm_class=bar_for(advance)
+        )
+    )
 
 
 def cached(model: str, revision: str | None, cache: Path | None) -> Path | None:
@@ -102,7 +129,11 @@ def cached(model: str, revision: str | None, cache: Path | None) -> Path | None:
     names = [revision] if revision else ["main", *sorted(str(p.relative_to(home)) for p in home.glob("refs/pr/*"))]
     for name in names:
         try:
-            folder = Path(snapshot_download(model, revision=name, cache_dir=cache, local_files_only=True))
+            folder = Path(
+                snapshot_download(
+                    model, revision=name, cache_dir=cache, allow_patterns=list(PATTERNS), local_files_only=True
+                )
+            )
         except LocalEntryNotFoundError:
             continue
         if weights_of(folder):
@@ -149,6 +180,33 @@ def model_errors(model: str, revision: str | None) -> Iterator[None]:
         raise KathrineError(
             f"{model} could not be fetched: {reason}", "try again (what is complete is kept), or name a local folder"
         ) from problem
+
+
+def load_whole(kind: Any, folder: Path) -> Any:
+    """`kind.from_pretrained` of a folder: safetensors only, no code of its own, and every weight there.
+
+    transformers draws a bar and, where weights are missing, fills in random ones with a warning; neither happens here.
+    Raises: ValueError that names missing weights; whatever transformers raises.
+    """
+    from transformers.utils import logging
+
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        network, facts = kind.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
+    finally:
+        logging.set_verbosity(verbosity)
+        if shown:
+            logging.enable_progress_bar()
+    # the embedding that hides parts of the wave in training; inference never reads it
+    missing = sorted(key for key in facts["missing_keys"] if not key.endswith("masked_spec_embed"))
+    if missing or facts["mismatched_keys"]:
+        first = missing[0] if missing else str(sorted(facts["mismatched_keys"])[0])
+        raise ValueError(f"{len(missing) + len(facts['mismatched_keys'])} weights are missing, such as {first}")
+    return network
 
 
 def pick_device(device: str) -> str:

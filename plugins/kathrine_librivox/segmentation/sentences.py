@@ -6,123 +6,17 @@ import re
 
 from kathrine_librivox.segmentation.types import Sentence
 
-ABBREVIATIONS = frozenset(
-    # those that stand before a name, a number or another word with a capital letter; `osv.` and the like, which often
-    # end a sentence, are not here: they do not end one before a small letter
-    [
-        "adm",
-        "adv",
-        "alm",
-        "art",
-        "avd",
-        "bd",
-        "bl.a",
-        "ca",
-        "cand",
-        "dir",
-        "d.e",
-        "d.v.s",
-        "dvs",
-        "dr",
-        "e.kr",
-        "eks",
-        "ekskl",
-        "f",
-        "f.eks",
-        "f.kr",
-        "fig",
-        "fr",
-        "frk",
-        "fhv",
-        "gen",
-        "gl",
-        "gt",
-        "hr",
-        "ing",
-        "inkl",
-        "instr",
-        "int",
-        "jf",
-        "jfr",
-        "jr",
-        "kap",
-        "kand",
-        "kapt",
-        "kgl",
-        "kl",
-        "kom",
-        "kr",
-        "kst",
-        "kvm",
-        "løytn",
-        "lt",
-        "mag",
-        "maj",
-        "m.a",
-        "maks",
-        "mill",
-        "min",
-        "mons",
-        "mr",
-        "mrd",
-        "mrs",
-        "nr",
-        "obl",
-        "oberstl",
-        "pst",
-        "p.g.a",
-        "pga",
-        "pr",
-        "pros",
-        "prof",
-        "red",
-        "ref",
-        "res",
-        "rev",
-        "sekr",
-        "sgt",
-        "sogn",
-        "sr",
-        "st",
-        "stud",
-        "s.k",
-        "såk",
-        "t.d",
-        "t.o.m",
-        "tlf",
-        "tom",
-        "vedk",
-        "vol",
-        "jan",
-        "febr",
-        "feb",
-        "apr",
-        "aug",
-        "sept",
-        "sep",
-        "okt",
-        "nov",
-        "des",
-    ]
+WITH_A_POINT = (
+    "adv alm avd bd bl.a ca cand d.e d.v.s dvs dr e.kr eks ekskl f f.eks f.kr fr frk fhv gl gt hr inkl instr jf jfr jr "
+    "kap kand kapt kgl kl kr kst kvm løytn lt m.a maj maks mill mr mrd mrs nr obl oberstl pst p.g.a pga pr prof sekr "
+    "sgt sr st stud s.k såk t.d t.o.m tlf vedk vol jan febr feb apr aug sept sep okt nov des"
 )
-MONTHS = frozenset(
-    [
-        "januar",
-        "februar",
-        "mars",
-        "april",
-        "mai",
-        "juni",
-        "juli",
-        "august",
-        "september",
-        "oktober",
-        "november",
-        "desember",
-        "marts",
-        "maj",
-    ]
-)
+"""Abbreviations that stand before a name, a number or another word with a capital letter. `osv.` and the like, which
+often end a sentence, are not here: they do not end one before a small letter. Neither are abbreviations that are words
+as well, such as red, rev, tom, min, kom: a sentence too long is worse than one that is cut after `red.`."""
+ABBREVIATIONS = frozenset(WITH_A_POINT.split())
+MONTH_NAMES = "januar februar mars april mai juni juli august september oktober november desember marts maj"
+MONTHS = frozenset(MONTH_NAMES.split())
 CLOSING = "\"'»”’)]›*_"
 OPENING = "\"'«“„(["
 END = re.compile(rf"[.!?…]+[{re.escape(CLOSING)}]*(?=\s)")
@@ -138,8 +32,9 @@ MAY_BEGIN = re.compile(rf"\s*(?:[-–—]+\s*)?[{re.escape(OPENING)}*_]*(\w|[-�
 def split_sentences(text: str) -> list[Sentence]:
     """The sentences of a text, in order: every word is in exactly one.
 
-    An empty line ends one always, and so do `LONGEST` characters. A full stop does not after an abbreviation, an initial, or an ordinal before a
-    small letter or a month; `!`, `?` and `...` do not before a small letter («Kom!» ropte hun).
+    An empty line ends one always, and so do `LONGEST` characters. A full stop does not after an abbreviation, an
+    initial, or an ordinal before a small letter or a month; `!`, `?` and `...` do not before a small letter («Kom!»
+    ropte hun).
     """
     found: list[Sentence] = []
     begin = 0

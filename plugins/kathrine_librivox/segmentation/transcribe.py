@@ -5,21 +5,20 @@ Shapes: N samples at 16 kHz, B units in a batch, L tokens.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from kathrine.components import Progress
 from kathrine.errors import KathrineError
 from kathrine_librivox.segmentation.gates import NO_WORDS, RUNAWAY, TOO_LONG, TOO_SHORT, UNSURE, Tally
+from kathrine_librivox.segmentation.models import load_whole
 from kathrine_librivox.segmentation.types import RATE, Segment, Segmentation, SegmentLimits, Transcriber
-
-if TYPE_CHECKING:
-    import torch
 
 BATCH = 8
 """Units that go through the model at once; each is a spectrogram of 30 s whatever its length."""
@@ -63,8 +62,6 @@ class WhisperTranscriber:
                 do_sample=False,
                 num_beams=1,
                 return_timestamps=False,
-                return_dict_in_generate=True,
-                output_scores=True,
                 **asked,
             )
         texts = self.tokenizer.batch_decode(out["sequences"], skip_special_tokens=True)
@@ -91,14 +88,14 @@ def load_whisper(folder: Path, label: str, language: str, device: str) -> Whispe
 
     Raises: KathrineError where it is none, or does not know the language.
     """
-    from transformers import AutoFeatureExtractor, AutoTokenizer, WhisperForConditionalGeneration
+    from transformers import AutoConfig, AutoFeatureExtractor, AutoTokenizer, WhisperForConditionalGeneration
 
     try:
         features = AutoFeatureExtractor.from_pretrained(folder, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        network: torch.nn.Module = WhisperForConditionalGeneration.from_pretrained(
-            folder, use_safetensors=True, trust_remote_code=False
-        )
+        if AutoConfig.from_pretrained(folder, trust_remote_code=False).model_type != "whisper":
+            raise ValueError("it is another kind of model")
+        network = load_whole(WhisperForConditionalGeneration, folder)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as problem:
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise KathrineError(
@@ -111,6 +108,8 @@ def load_whisper(folder: Path, label: str, language: str, device: str) -> Whispe
         asked = WHISPER_LANGUAGES.get(language, language)
         if f"<|{asked}|>" not in known:
             raise KathrineError(f"{label} does not know the language '{language}'", "name another model")
+    network.generation_config.return_dict_in_generate = True
+    network.generation_config.output_scores = True
     network = network.eval().to(device)
     return WhisperTranscriber(network, features, tokenizer, asked, label)
 
@@ -162,9 +161,7 @@ def units_between_pauses(
         choices = [(best[stop - 1][0] + 30.0, stop - 1, False)]
         for begin in range(stop - 1, -1, -1):
             length = solid[stop - 1][1] - solid[begin][0]
-            apart = max(
-                (b[0] - a[1] for a, b in zip(solid[begin:stop], solid[begin + 1 : stop], strict=False)), default=0
-            )
+            apart = max((b[0] - a[1] for a, b in itertools.pairwise(solid[begin:stop])), default=0)
             if length > longest or apart > limits.max_inner_pause:
                 break
             if length + 2 * limits.min_pad >= limits.min_seconds:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,22 +21,23 @@ RATE = 16000
 class SegmentLimits:
     """What an utterance may look like. All but the scores in seconds.
 
-    min_seconds, max_seconds: length of an utterance; shorter sentences are joined with a neighbour, longer ones
-    are split in a pause, and what fits neither way is dropped. min_pause: shorter pauses are no place to cut.
-    min_pad, max_pad: silence kept on both sides of an utterance, never more than half of the pause. max_inner_pause:
-    sentences further apart are not joined. min_score: lowest score of a sentence aligned by CTC (log-probability a
-    letter; exp(-1) = 0.37). min_part_score: the same for its worst stretch of about three words, so that a word that
-    was left out or added does not hide in a long sentence. min_fit: lowest score of a sentence aligned by length
-    (minus the logarithm of how far its duration is from what its letters let expect). keep_unscored: keep a sentence
-    that can not be scored, such as one with digits. keep_cut: keep an utterance that does not end in a pause, marked
-    `cut`.
+    min_seconds, max_seconds: length of an utterance; shorter sentences are joined with a neighbour, longer ones are
+    split in a pause, and what fits neither way is dropped. min_pause: shorter pauses are no place to cut. min_pad,
+    max_pad: silence kept on both sides of an utterance, never more than half of the pause (so a pause shorter than
+    twice min_pad is no place to cut either). max_inner_pause: sentences further apart are not joined. min_score: lowest
+    score of a sentence aligned by CTC (log-probability a letter; exp(-1) = 0.37), and of a transcribed utterance
+    (log-probability a token). min_part_score: the same for the worst stretch of about three words of a sentence, so
+    that a word that was left out or added does not hide in a long one. min_fit: lowest score of a sentence aligned by
+    length (minus the logarithm of how far its duration is from what its letters let expect). keep_unscored: keep a
+    sentence that can not be scored, such as one with digits. keep_cut: keep an utterance that does not end in a pause,
+    marked `cut`.
     """
 
     min_seconds: float = 2.0
     max_seconds: float = 15.0
     min_pause: float = 0.2
     min_pad: float = 0.05
-    max_pad: float = 0.15
+    max_pad: float = 0.1
     max_inner_pause: float = 1.5
     min_score: float = -1.0
     min_part_score: float = -2.5
@@ -120,11 +121,15 @@ Scores = Literal["letters", "length"]
 """What the scores of an aligner measure: log-probability a letter, or how well lengths fit."""
 
 
+@runtime_checkable
 class Aligner(Protocol):
     """Finds the sentences of a text in a chapter."""
 
-    label: str
-    scores: Scores
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def scores(self) -> Scores: ...
 
     def place(
         self,
@@ -138,10 +143,12 @@ class Aligner(Protocol):
         ...
 
 
+@runtime_checkable
 class Transcriber(Protocol):
     """Writes down what is said where there is no text."""
 
-    label: str
+    @property
+    def label(self) -> str: ...
 
     def write_down(
         self, wave_N: np.ndarray, units: Sequence[tuple[float, float]], progress: Progress

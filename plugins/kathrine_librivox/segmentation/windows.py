@@ -24,8 +24,10 @@ from kathrine_librivox.segmentation.lookup import find_in_text
 
 @dataclass(frozen=True, slots=True)
 class WindowSettings:
-    """frames, labels: size of a window. wild_cost, skip_cost: prices in nats, see `ctc.align`; a sound that is not in
-    the text costs a label path several nats a letter, about 1.5 a frame, so 0.4 a frame leaves room for both sides.
+    """frames, labels: size of a window. wild_cost, skip_cost: prices in nats, see `ctc.align`. Most frames of a CTC
+    model are blank and cost nothing in a break, so speech that is stepped over costs wild_cost for the one or two
+    frames of each of its letters; labels of another text cost 4 to 6 nats a letter, the right ones 0.2, and 0.8 where a
+    model hears badly. wild_cost lies between.
     sure_score: log-probability a letter from which a sentence with at least sure_letters was surely heard.
     edge_frames: a sentence that ends nearer to the window's end is left to the next window. part_letters: length of
     the stretch of a sentence whose worst one is scored by itself. reach: labels of the text that are searched for a
@@ -33,7 +35,7 @@ class WindowSettings:
 
     frames: int = 3000
     labels: int = 1500
-    wild_cost: float = 0.4
+    wild_cost: float = 1.0
     skip_cost: float = 15.0
     sure_score: float = -1.0
     sure_letters: int = 12
