@@ -39,8 +39,8 @@ WITHOUT_EFFECT_KEYS = {
 
 
 class RunFolder:
-    """`recipe.toml`, `versions.json`, `console.log`, `metrics.jsonl`, `timing.jsonl`, `checkpoints/`,
-    `samples/`, `export/`."""
+    """`recipe.toml`, `versions.json`, `plan.json`, `console.log`, `metrics.jsonl`, `timing.jsonl`, `checkpoints/`,
+    `samples/`, `drift.json`, `export/`, `outcome.json`, `report.html`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
