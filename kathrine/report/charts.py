@@ -10,6 +10,7 @@ from kathrine.report.curves import Chart, Line, Point
 from kathrine.report.reading import RunRead
 
 BY_FORM = ("form.", "layout.")
+SPEED = "audio_seconds_per_second"
 SOUND = {"floor_db": "pauses under speech, dB", "flatness": "flatness of voices", "high_db": "above 7 kHz, dB"}
 
 
@@ -49,9 +50,7 @@ def run_charts(run: RunRead) -> list[Chart]:
         Chart("Gradient norm", of(["grad_norm"] if "grad_norm" in columns else []), log=None, marks=skipped),
         Chart(
             "Throughput",
-            [Line("audio", timing["audio_seconds_per_second"].points())]
-            if "audio_seconds_per_second" in timing
-            else [],
+            [Line("audio", timing[SPEED].points())] if SPEED in timing else [],
             "s/s",
             hint="Seconds of audio trained on in a second of wall time.",
             key=False,

@@ -176,8 +176,8 @@ class _Picture:
                 yield f'<polyline class="{name}" points="{" ".join(places)}"/>'
             if line.dots or len(piece) == 1:
                 for place in places:
-                    x, _, y = place.partition(",")
-                    yield f'<circle class="{name}" cx="{x}" cy="{y}" r="3"/>'
+                    left, _, top = place.partition(",")
+                    yield f'<circle class="{name}" cx="{left}" cy="{top}" r="3"/>'
 
     def titles(self) -> Iterable[str]:
         """Strips over the whole height that tell, on hovering, what all lines have there."""

@@ -16,15 +16,13 @@ from kathrine.corpus.page_parts import escape, hours, table_html
 from kathrine.report.charts import run_charts
 from kathrine.report.curves import Chart, chart_html, downsampled
 from kathrine.report.parts import (
-    flags_html,
     notice,
     number,
     page_html,
     section,
-    take_facts,
     tiles,
 )
-from kathrine.report.reading import STATUS, UNFINISHED, RunRead, Spoken, age, read_run
+from kathrine.report.reading import STATUS, UNFINISHED, RunRead, Spoken, age, read_run, sound_of
 from kathrine.report.results import results_of
 from kathrine.report.sounds import Sounds
 from kathrine.report.tables import checks_table, data_table, drift_table, evaluation_table, held_out_table
@@ -143,13 +141,12 @@ def samples_section(run: RunRead, sounds: Sounds) -> str:
     players: dict[tuple[int | None, str], str] = {}
     for spoken in by_worth(run):
         for take in spoken.takes:
-            players[spoken.step, str(take["file"])] = sounds.player(spoken.folder / Path(str(take["file"])).name)
+            players[spoken.step, str(take["file"])] = sounds.player(sound_of(spoken, take))
     texts = list(dict.fromkeys(str(take["text"]) for spoken in run.spoken for take in spoken.takes))
     parts = [f'<div class="players"><div><p>reference</p>{first}</div></div>'] if first else []
     for text in texts:
         cells = [
-            f"<div><p>{_when(run, spoken)} <small>{take_facts(take)}</small></p>"
-            f"{players[spoken.step, str(take['file'])]}<p>{flags_html(take.get('flags', ()))}</p></div>"
+            take_card(_when(run, spoken), take, players[spoken.step, str(take["file"])])
             for spoken in run.spoken
             for take in spoken.takes
             if str(take["text"]) == text

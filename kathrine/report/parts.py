@@ -120,6 +120,11 @@ def flags_html(flags: Sequence[Any]) -> str:
     return f'<span class="flag">{escape(", ".join(map(str, flags)))}</span>'
 
 
+def take_card(heading: str, take: Mapping[str, Any], player: str) -> str:
+    """A take with its player. Given: heading and player, HTML."""
+    return f"<div><p>{heading} <small>{take_facts(take)}</small></p>{player}<p>{flags_html(take.get('flags', ()))}</p></div>"
+
+
 def take_facts(take: Mapping[str, Any]) -> str:
     """Length and level of a take, as far as they were measured."""
     told = []

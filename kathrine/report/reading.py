@@ -241,6 +241,11 @@ def _spoken(run: RunRead) -> Iterator[Spoken]:
             yield Spoken(step, place, usable)
 
 
+def sound_of(spoken: Spoken, take: Mapping[str, Any]) -> Path:
+    """The file of a take; never one outside its folder."""
+    return spoken.folder / Path(str(take["file"])).name
+
+
 def age(run: RunRead) -> str:
     """How long ago the run wrote its last number, in words; empty where it has written none."""
     if not run.touched:

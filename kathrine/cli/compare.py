@@ -1,0 +1,49 @@
+"""`kathrine compare RUN RUN ...`: runs side by side, in the terminal and on a page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command(name="compare")
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN RUN ...")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("compare.html"), show_default=True, help="Page.")
+@click.option("--json", "as_json", is_flag=True, help="The table and the recipes' differences as JSON.")
+def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Compare run folders: numbers in a table; on a page also their curves, their samples, and how their recipes
+    differ.
+
+    A run that still trains can be compared too. The page is written anew each time.
+    """
+    from kathrine.report.compare import compared, read_runs, recipe_rows, write_comparison
+
+    read = read_runs(runs)
+    rows, differences = compared(read), recipe_rows(read)
+    page = write_comparison(read, out.expanduser())
+    names = [run.name for run in read]
+    if as_json:
+        told = {
+            name: {
+                "numbers": {row: cells[place] for row, cells in rows},
+                "recipe": {k: v[place] for k, v in differences},
+            }
+            for place, name in enumerate(names)
+        }
+        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for title, some in (("", rows), ("recipes differ in", differences)):
+        if not some:
+            continue
+        table = Table("", *map(Text, names), title=title or None, title_justify="left")
+        for name, cells in some:
+            table.add_row(Text(name), *map(Text, cells))
+        console.print(table)
+    console.print(f"{page}: curves and samples, {page.stat().st_size / 1e6:.1f} MB", markup=False, soft_wrap=True)
