@@ -145,7 +145,7 @@ class _Picture:
     def stages(self) -> Iterable[str]:
         bottom = HEIGHT - BOTTOM
         starts = [x for x, _ in self.chart.boundaries]
-        for (x, name), after in zip(self.chart.boundaries, [*starts[1:], math.inf], strict=True):
+        for (x, name), after in zip(self.chart.boundaries, [*starts, math.inf][1:], strict=True):
             if x > self.x_high or after <= self.x_low:
                 continue
             place, end = self.across(max(x, self.x_low)), x > (self.x_low + self.x_high) / 2
