@@ -42,7 +42,9 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     for title, some in (("", rows), ("recipes differ in", differences)):
         if not some:
             continue
-        table = Table("", *map(Text, names), title=title or None, title_justify="left")
+        table = Table(title=title or None, title_justify="left")
+        for name in ("", *names):
+            table.add_column(Text(name), overflow="fold")
         for name, cells in some:
             table.add_row(Text(name), *map(Text, cells))
         console.print(table)

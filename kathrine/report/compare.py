@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,11 @@ def read_runs(folders: Sequence[Path]) -> list[RunRead]:
     if bad:
         raise KathrineError(f"no run folder, without recipe.toml: {', '.join(bad)}", "name folders that `run` wrote")
     runs = [read_run(place) for place in places]
-    for other in (lambda run: run.path.name, lambda run: str(run.path)):
+    for whole in (False, True):
         names = [run.name for run in runs]
-        if len(set(names)) == len(names):
-            break
         for run in runs:
             if names.count(run.name) > 1:
-                run.name = other(run)
+                run.name = str(run.path) if whole else run.path.name
     return runs
 
 
@@ -56,34 +54,34 @@ def compared(runs: Sequence[RunRead]) -> list[Row]:
     """What is compared, with a cell for each run: `-` where a run has it not."""
     rows: list[Row] = []
 
-    def row(name: str, cell: Callable[[RunRead], str | None]) -> None:
-        cells = [cell(run) or "-" for run in runs]
-        if any(one != "-" for one in cells):
-            rows.append((name, cells))
+    def row(name: str, cells: Iterable[str | None]) -> None:
+        told = [cell or "-" for cell in cells]
+        if any(one != "-" for one in told):
+            rows.append((name, told))
 
-    row("status", lambda run: run.status.replace("_", " "))
-    row("steps", lambda run: f"{run.step:,}" + (f" of {run.total_steps:,}" if run.total_steps else ""))
-    row("trained parameters", lambda run: _count(run.plan.get("trained_parameters")))
-    row("speech, hours", hours_of)
-    row("best step", lambda run: _count(run.best_step))
-    row("held-out talker loss, before", lambda run: _number(run.validation_at(0).get("validation.score")))
-    row("held-out talker loss, best", lambda run: _number(best_line(run).get("validation.score")))
+    row("status", (run.status.replace("_", " ") for run in runs))
+    row("steps", (f"{run.step:,}" + (f" of {run.total_steps:,}" if run.total_steps else "") for run in runs))
+    row("trained parameters", (_count(run.plan.get("trained_parameters")) for run in runs))
+    row("speech, hours", (hours_of(run) for run in runs))
+    row("best step", (_count(run.best_step) for run in runs))
+    row("held-out talker loss, before", (_number(run.validation_at(0).get("validation.score")) for run in runs))
+    row("held-out talker loss, best", (_number(best_line(run).get("validation.score")) for run in runs))
     for source in sources(runs):
-        row(f"  {source}", lambda run, source=source: _number(best_line(run).get(f"validation.{source}.talker")))
+        row(f"  {source}", (_number(best_line(run).get(f"validation.{source}.talker")) for run in runs))
     for label in dict.fromkeys(label for run in runs for label in labels(run.validations)):
-        row(f"held-out loss {label}", lambda run, label=label: _number(best_line(run).get(f"validation.{label}")))
-    row("text gain", lambda run: _number(best_line(run).get("validation.text_gain")))
-    row("flagged sentences", lambda run: _share(spoken_line(run).get("samples.flagged")))
+        row(f"held-out loss {label}", (_number(best_line(run).get(f"validation.{label}")) for run in runs))
+    row("text gain", (_number(best_line(run).get("validation.text_gain")) for run in runs))
+    row("flagged sentences", (_share(spoken_line(run).get("samples.flagged")) for run in runs))
     for name, title in SOUND.items():
-        row(title, lambda run, name=name: _number(spoken_line(run).get(f"samples.{name}"), 2))
-    row("noise grew after step", lambda run: ", ".join(f"{step:,}" for step in run.before_noise()))
-    row("updates left out", lambda run: _count(run.last.get("skipped_in_all")))
-    row("audio trained on, s/s", lambda run: _number(_median(run, SPEED), 1))
+        row(title, (_number(spoken_line(run).get(f"samples.{name}"), 2) for run in runs))
+    row("noise grew after step", (", ".join(f"{step:,}" for step in run.before_noise()) for run in runs))
+    row("updates left out", (_count(run.last.get("skipped_in_all")) for run in runs))
+    row("audio trained on, s/s", (_number(_median(run, SPEED), 1) for run in runs))
     for part in dict.fromkeys(part for run in runs for part in changed_parts(run)):
-        row(f"drift of {part}", lambda run, part=part: changed_parts(run).get(part))
+        row(f"drift of {part}", (changed_parts(run).get(part) for run in runs))
     scores = {run.name: {one.name: one for one in results_of(run.evaluation)} for run in runs}
     for name in dict.fromkeys(name for found in scores.values() for name in found):
-        row(name, lambda run, name=name: _score(scores[run.name].get(name)))
+        row(name, (_score(scores[run.name].get(name)) for run in runs))
     return rows
 
 

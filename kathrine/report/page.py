@@ -15,13 +15,7 @@ from kathrine.corpus.files import write_atomically
 from kathrine.corpus.page_parts import escape, hours, table_html
 from kathrine.report.charts import run_charts
 from kathrine.report.curves import Chart, chart_html, downsampled
-from kathrine.report.parts import (
-    notice,
-    number,
-    page_html,
-    section,
-    tiles,
-)
+from kathrine.report.parts import notice, number, page_html, section, take_card, tiles
 from kathrine.report.reading import STATUS, UNFINISHED, RunRead, Spoken, age, read_run, sound_of
 from kathrine.report.results import results_of
 from kathrine.report.sounds import Sounds

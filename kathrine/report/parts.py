@@ -122,7 +122,8 @@ def flags_html(flags: Sequence[Any]) -> str:
 
 def take_card(heading: str, take: Mapping[str, Any], player: str) -> str:
     """A take with its player. Given: heading and player, HTML."""
-    return f"<div><p>{heading} <small>{take_facts(take)}</small></p>{player}<p>{flags_html(take.get('flags', ()))}</p></div>"
+    flags = flags_html(take.get("flags", ()))
+    return f"<div><p>{heading} <small>{take_facts(take)}</small></p>{player}<p>{flags}</p></div>"
 
 
 def take_facts(take: Mapping[str, Any]) -> str:
