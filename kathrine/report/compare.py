@@ -67,7 +67,10 @@ def compared(runs: Sequence[RunRead]) -> list[Row]:
     row("held-out talker loss, before", (_number(run.validation_at(0).get("validation.score")) for run in runs))
     row("held-out talker loss, best", (_number(best_line(run).get("validation.score")) for run in runs))
     for source in sources(runs):
-        row(f"  {source}", (_number(best_line(run).get(f"validation.{source}.talker")) for run in runs))
+        row(
+            f"held-out talker loss of {source}, best",
+            (_number(best_line(run).get(f"validation.{source}.talker")) for run in runs),
+        )
     for label in dict.fromkeys(label for run in runs for label in labels(run.validations)):
         row(f"held-out loss {label}", (_number(best_line(run).get(f"validation.{label}")) for run in runs))
     row("text gain", (_number(best_line(run).get("validation.text_gain")) for run in runs))
