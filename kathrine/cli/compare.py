@@ -43,7 +43,8 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
         if not some:
             continue
         table = Table(title=title or None, title_justify="left")
-        for name in ("", *names):
+        table.add_column("", overflow="fold", min_width=30)
+        for name in names:
             table.add_column(Text(name), overflow="fold")
         for name, cells in some:
             table.add_row(Text(name), *map(Text, cells))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kathrine.report.curves import Chart, Line, Point
@@ -60,6 +61,7 @@ def run_charts(run: RunRead) -> list[Chart]:
             "Flagged samples",
             spoken(run.samples, {"samples.flagged": "share of sentences with a flag"}),
             marks=noisy,
+            span=(0.0, 1.0),
         ),
         *(
             Chart(f"Noise: {title}", spoken(run.samples, {f"samples.{name}": title}), marks=noisy, key=False)
@@ -79,17 +81,7 @@ def with_stages(chart: Chart, run: RunRead) -> Chart:
     """The chart with the run's stage boundaries, where it has more than one."""
     if len(run.stages) < 2:
         return chart
-    return Chart(
-        chart.title,
-        chart.lines,
-        chart.unit,
-        chart.x_label,
-        [(float(step), name) for step, name in run.stages],
-        chart.marks,
-        chart.log,
-        chart.hint,
-        chart.key,
-    )
+    return replace(chart, boundaries=[(float(step), name) for step, name in run.stages])
 
 
 def skipped_steps(run: RunRead) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,7 @@ def compared_charts(runs: Sequence[RunRead]) -> list[Chart]:
         events("Text gain", "validations", "validation.text_gain", "nat"),
         columns("Talker loss of the updates", "loss.talker", "nat"),
         columns("Gradient norm", "grad_norm", log=None),
-        events("Flagged samples", "samples", "samples.flagged", "share"),
+        replace(events("Flagged samples", "samples", "samples.flagged", "share"), span=(0.0, 1.0)),
         *(events(f"Noise: {title}", "samples", f"samples.{name}") for name, title in SOUND.items()),
     ]
 

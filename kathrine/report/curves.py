@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kathrine.corpus.drawing import nice_step
 from kathrine.corpus.page_parts import escape
@@ -37,7 +37,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """What is drawn. boundaries: where stages begin, with their names; marks: x that the reader should notice, with the
-    reason. log: None takes a logarithmic axis where values span more than LOG_SPAN. key: name the lines underneath."""
+    reason. log: None takes a logarithmic axis where values span more than LOG_SPAN. key: name the lines underneath. span:
+    values that the axis shows in any case."""
 
     title: str
     lines: Sequence[Line]
@@ -47,7 +48,8 @@ class Chart:
     marks: Sequence[tuple[float, str]] = ()
     log: bool | None = False
     hint: str = ""
-    key: bool = field(default=True)
+    key: bool = True
+    span: tuple[float, float] | None = None
 
 
 def downsampled(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
@@ -105,7 +107,7 @@ class _Picture:
         self.x_low, self.x_high = min(xs), max(xs)
         if self.x_low == self.x_high:
             self.x_low, self.x_high = self.x_low - 1, self.x_high + 1
-        low, high = min(ys), max(ys)
+        low, high = min(*ys, *(chart.span or ys)), max(*ys, *(chart.span or ys))
         spans = low > 0 and high / low > LOG_SPAN
         self.log = low > 0 and (spans if chart.log is None else chart.log)
         self.ticks = log_ticks(low, high) if self.log else linear_ticks(low, high)

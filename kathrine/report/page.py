@@ -182,7 +182,8 @@ def made(run: RunRead) -> str:
         for name in ("metrics.jsonl", "timing.jsonl", "console.log", "evaluation/results.json")
         if (run.path / name).is_file()
     ]
-    return table_html(["folder", ""], rows, set()).replace("<td>", '<td class="wrap">') if rows else ""
+    rows = [[place, f'<span class="wrap">{more}</span>'] for place, more in rows]
+    return table_html(["folder", ""], rows, set()) if rows else ""
 
 
 def _link(name: str) -> str:

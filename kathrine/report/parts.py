@@ -39,7 +39,9 @@ overflow-wrap:anywhere}}
 details.plain summary{{display:block;font-weight:600}}
 pre{{overflow-x:auto;font:12px/1.5 ui-monospace,monospace;padding:10px 0;margin:0}}
 h3{{font-size:1rem;margin:18px 0 4px;overflow-wrap:anywhere;font-weight:600}}
-td.wrap{{white-space:normal;min-width:180px;overflow-wrap:anywhere}}
+.wrap{{display:block;white-space:normal;min-width:180px;overflow-wrap:anywhere}}
+.wide td:first-child,.wide th:first-child{{position:sticky;left:0;background:var(--card)}}
+p.key{{margin:6px 0;font-size:.86rem;line-height:1.4}}
 """.strip()
 
 
