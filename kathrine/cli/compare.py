@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+
+Row = tuple[str, list[str]]
 
 
 @click.command(name="compare")
@@ -28,25 +31,32 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
         told = {
             name: {
                 "numbers": {row: cells[place] for row, cells in rows},
-                "recipe": {k: v[place] for k, v in differences},
+                "recipe": {key: values[place] for key, values in differences},
             }
             for place, name in enumerate(names)
         }
         click.echo(json.dumps(told, ensure_ascii=False, indent=1))
         return
+    tell(names, rows, differences)
+    click.echo(f"{page}: curves and samples, {page.stat().st_size / 1e6:.1f} MB")
+
+
+def tell(names: Sequence[str], rows: Sequence[Row], differences: Sequence[Row]) -> None:
+    """Both tables, in parts with as many runs as are wide enough to be read beside one another."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    for title, some in (("", rows), ("recipes differ in", differences)):
-        if not some:
-            continue
-        table = Table(title=title or None, title_justify="left")
-        table.add_column("", overflow="fold", min_width=30)
-        for name in names:
-            table.add_column(Text(name), overflow="fold")
-        for name, cells in some:
-            table.add_row(Text(name), *map(Text, cells))
-        console.print(table)
-    console.print(f"{page}: curves and samples, {page.stat().st_size / 1e6:.1f} MB", markup=False, soft_wrap=True)
+    for title, some in (("runs", rows), ("recipes differ in", differences)):
+        first = min(max((len(name) for name, _ in some), default=0), 38)
+        widest = min(max(len(cell) for cell in (*names, *(cell for _, cells in some for cell in cells))), 24)
+        many = max(1, (console.width - first - 4) // (widest + 3))
+        for start in range(0, len(names) if some else 0, many):
+            table = Table(title=title, title_justify="left")
+            table.add_column("", overflow="fold", min_width=first)
+            for name in names[start : start + many]:
+                table.add_column(Text(name), overflow="fold")
+            for name, cells in some:
+                table.add_row(Text(name), *map(Text, cells[start : start + many]))
+            console.print(table)

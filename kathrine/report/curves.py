@@ -37,8 +37,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """What is drawn. boundaries: where stages begin, with their names; marks: x that the reader should notice, with the
-    reason. log: None takes a logarithmic axis where values span more than LOG_SPAN. key: name the lines underneath. span:
-    values that the axis shows in any case."""
+    reason. log: None takes a logarithmic axis where values span more than LOG_SPAN. key: name the lines underneath.
+    span: values that the axis shows in any case."""
 
     title: str
     lines: Sequence[Line]

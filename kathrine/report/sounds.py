@@ -14,20 +14,21 @@ ROOM = 17_000_000
 
 class Sounds:
     """Gives players. What was encoded once is kept, so that a page that is written again and again costs only what is
-    new. Whoever asks first gets the room: ask for what matters most first."""
+    new. Whoever asks first gets the room, and the first that does not fit closes it: ask for what matters
+    most first."""
 
     def __init__(self, folder: Path, room: int = ROOM) -> None:
         """folder: where the page lies; links are relative to it."""
         self.folder, self.room = folder, room
         self._kept: dict[Path, tuple[tuple[int, int], str]] = {}
         self._used: set[Path] = set()
-        self._left = room
+        self._left, self._full = room, False
 
     def begin(self) -> None:
         """A new page: all room is free again, and what the last page did not use is forgotten."""
         self._kept = {path: found for path, found in self._kept.items() if path in self._used}
         self._used = set()
-        self._left = self.room
+        self._left, self._full = self.room, False
 
     def player(self, path: Path) -> str:
         """An audio element, a link where there is no room left, or a sentence where the file can not be played."""
@@ -35,7 +36,7 @@ class Sounds:
             status = path.stat()
         except OSError:
             return '<p class="hint">no sound file</p>'
-        if status.st_size // 8 > self._left:  # mp3 of speech in base64: about a sixth of the WAV
+        if self._full:  # encoding what is not used would take longer with every checkpoint
             return self._link(path)
         mark = (status.st_mtime_ns, status.st_size)
         kept = self._kept.get(path)
@@ -47,6 +48,7 @@ class Sounds:
             self._kept[path] = kept
         self._used.add(path)
         if len(kept[1]) > self._left:
+            self._full = True
             return self._link(path)
         self._left -= len(kept[1])
         if not kept[1]:
