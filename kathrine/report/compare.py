@@ -16,7 +16,7 @@ from kathrine.report.charts import SOUND, SPEED, labels, values_of
 from kathrine.report.curves import Chart, Line, chart_html, downsampled
 from kathrine.report.parts import page_html, section, take_card, value_cell
 from kathrine.report.reading import RunRead, Spoken, read_run, sound_of
-from kathrine.report.results import results_of
+from kathrine.report.results import results_at
 from kathrine.report.sounds import Sounds
 from kathrine.train.folder import flat
 
@@ -83,7 +83,13 @@ def compared(runs: Sequence[RunRead]) -> list[Row]:
     row("audio trained on, s/s", (_number(_median(run, SPEED), 1) for run in runs))
     for part in dict.fromkeys(part for run in runs for part in changed_parts(run)):
         row(f"drift of {part}", (changed_parts(run).get(part) for run in runs))
-    scores = {run.name: {one.name: one for one in results_of(run.evaluation)} for run in runs}
+    scores = {
+        run.name: {
+            f"{one.system} {one.name}" if one.system.startswith("retention") else one.name: one
+            for one in results_at(run.evaluation, run.best_step)
+        }
+        for run in runs
+    }
     for name in dict.fromkeys(name for found in scores.values() for name in found):
         row(name, (_score(scores[run.name].get(name)) for run in runs))
     return rows

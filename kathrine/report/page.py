@@ -55,7 +55,7 @@ def report_html(run: RunRead, sounds: Sounds) -> str:
         section("Curves", charts_html(charts)),
         section("Held-out losses", held_out_table(run)),
         section("Checks over time", checks_table(run)),
-        section("Evaluation", evaluation_table(list(results_of(run.evaluation)))),
+        section("Evaluation", evaluation_table(results_of(run.evaluation))),
         section("Drift of the weights", drift_table(run.drift)),
         section("Data", data_table(run)),
         section("Checkpoints and exports", made(run)),

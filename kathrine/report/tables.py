@@ -59,11 +59,14 @@ def checks_table(run: RunRead) -> str:
 
 def evaluation_table(results: Sequence[Result]) -> str:
     """Every score with its interval."""
+    named = any(one.system for one in results)
     rows = []
     for one in results:
         interval = f"{value_cell(one.low)} to {value_cell(one.high)}" if one.low is not None else ""
-        rows.append([escape(one.name), value_cell(one.value), interval, escape(one.note)])
-    return table_html(["score", "value", "95 %", ""], rows, {1}) if rows else ""
+        cells = [escape(one.name), value_cell(one.value), interval, escape(one.note)]
+        rows.append([escape(one.system), *cells] if named else cells)
+    head = ["score", "value", "95 %", ""]
+    return table_html(["system", *head] if named else head, rows, {2 if named else 1}) if rows else ""
 
 
 def drift_table(drift: Mapping[str, Any]) -> str:

@@ -60,7 +60,8 @@ def finish(end: Finished) -> list[ExportResult]:
     if end.recipe.train.export_from == "best":
         end.progress.say(f"best checkpoint: {choice_reason(end.state, end.recipe.validation)}")
     end.model.network.eval()
-    drift = drift_of(end.model, end.recipe.strategies, end.trainable.claims)
+    with end.progress.task("measuring how far each part has moved"):
+        drift = drift_of(end.model, end.recipe.strategies, end.trainable.claims)
     write_drift(end.folder.path, saved.step, weights_from, drift)
     exports = export(end, saved, weights_from)
     remove_old_takes(end.folder.samples)

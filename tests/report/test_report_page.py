@@ -15,6 +15,7 @@ from kathrine.cli.main import run as kathrine
 from kathrine.errors import KathrineError
 from kathrine.report.page import report_html, write_report
 from kathrine.report.reading import read_run
+from kathrine.report.results import results_at
 from kathrine.report.sounds import Sounds, mp3_of
 
 sys.path.append(str(Path(__file__).parents[1] / "train"))
@@ -300,3 +301,44 @@ def test_scores_of_any_metric_with_intervals_and_reasons(tmp_path: Path) -> None
     for told in ("asr wer 0.1234 0.1000 to 0.1500 whisper", "asr cer 0.0500", "skipped: no backend"):
         assert told in text
     assert "language 0.9000 0.8000 to 0.9500" in text and "table similarity 0.7000" in text and "takes" not in text
+
+
+def evaluated() -> dict[str, object]:
+    """As `kathrine evaluate` writes it."""
+
+    def system(step: int, error: float, kind: str = "checkpoint") -> dict[str, object]:
+        made = {"asr": {"metric": "asr", "version": "1", "model": "nb-whisper", "caption": "", "skipped": ""}}
+        made["asr"]["values"] = {"wer": {"value": error, "low": error - 0.01, "high": error + 0.01}}  # type: ignore[assignment]
+        made["signal"] = {"metric": "signal", "skipped": "no backend", "values": {}}  # type: ignore[assignment]
+        flagged = {"value": 0.05, "low": None, "high": None}
+        return {
+            "name": f"step {step}",
+            "kind": kind,
+            "step": step,
+            "language": "norwegian",
+            "flagged": flagged,
+            "metrics": made,
+        }
+
+    change = {"value": 0.02, "low": -0.01, "high": 0.05}
+    retention = [{"language": "german", "label": "asr", "key": "wer", "change": change, "verdict": "no difference"}]
+    return {
+        "format": 1,
+        "systems": [system(1, 0.5), system(2, 0.25), system(0, 0.9, "recordings")],
+        "retention": retention,
+    }
+
+
+def test_what_evaluate_wrote_is_shown_by_system(tmp_path: Path) -> None:
+    folder = written_run(tmp_path, [step()])
+    (folder / "evaluation").mkdir()
+    (folder / "evaluation" / "results.json").write_text(json.dumps(evaluated()))
+    text = page_of(folder).text
+    assert "step 2, norwegian asr wer 0.2500 0.2400 to 0.2600 nb-whisper" in text
+    assert "step 1, norwegian flagged takes 0.0500" in text and "skipped: no backend" in text
+    assert "retention, german asr wer, change 0.0200 -0.0100 to 0.0500 no difference" in text
+
+
+def test_runs_are_compared_by_their_best_step() -> None:
+    at = {step: {row.name: row.value for row in results_at(evaluated(), step)}["asr wer"] for step in (1, 2, 7, None)}
+    assert at == {1: 0.5, 2: 0.25, 7: 0.25, None: 0.25}, "another step, or none: the run's last, never a recording"
