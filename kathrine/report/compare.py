@@ -154,11 +154,26 @@ def _score(one: Any) -> str | None:
 
 
 def recipe_rows(runs: Sequence[RunRead]) -> list[Row]:
-    """Keys of the resolved recipes that are not the same in all runs, with each run's value; `-`: not there."""
+    """Keys of the resolved recipes that are not the same in all runs, with each run's value; `-`: not there.
+
+    A data entry that some runs have not is one row; its keys are compared among the others.
+    """
     flattened = [dict(line.split(" = ", 1) for line in flat(run.recipe)) for run in runs]
     keys = dict.fromkeys(key for one in flattened for key in one)
-    rows = [(key, [one.get(key, "-") for one in flattened]) for key in keys if key not in NOT_COMPARED]
-    return [(key, values) for key, values in rows if len(set(values)) > 1]
+    entries = {key: ".".join(key.split(".")[:2]) for key in keys if key.startswith("data.")}
+    lacking = [{entries[key] for key in entries} - {entries[key] for key in one if key in entries} for one in flattened]
+    rows: list[Row] = []
+    told: set[str] = set()
+    for key in keys:
+        entry = entries.get(key, "")
+        has = [entry not in lacks for lacks in lacking]
+        if not all(has) and entry not in told:
+            rows.append((entry, ["yes" if one else "-" for one in has]))
+            told.add(entry)
+        values = [one.get(key, "-") for one in flattened]
+        if key not in NOT_COMPARED and len({value for value, there in zip(values, has, strict=True) if there}) > 1:
+            rows.append((key, values))
+    return rows
 
 
 # --------------------------------------------------------------------------- the page
@@ -208,18 +223,15 @@ def rows_html(rows: Sequence[Row], names: Sequence[str]) -> str:
 
 
 def compared_charts(runs: Sequence[RunRead]) -> list[Chart]:
-    """A chart for each number, a line for each run."""
+    """A chart for each number, a line for each run, which has the same colour in all of them."""
 
     def columns(title: str, name: str, unit: str = "", log: bool | None = False) -> Chart:
-        lines = [Line(run.name, run.columns[name].points()) for run in runs if name in run.columns]
+        lines = [Line(run.name, run.columns[name].points() if name in run.columns else []) for run in runs]
         return Chart(title, lines, unit, log=log)
 
     def events(title: str, kind: str, name: str, unit: str = "") -> Chart:
-        lines = [
-            Line(run.name, points, dots=len(points) <= 60)
-            for run in runs
-            if (points := values_of(getattr(run, kind), name))
-        ]
+        points = [values_of(getattr(run, kind), name) for run in runs]
+        lines = [Line(run.name, some, dots=len(some) <= 60) for run, some in zip(runs, points, strict=True)]
         return Chart(title, lines, unit)
 
     return [

@@ -27,7 +27,8 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a chart. points: by rising x; y may be NaN. dots: mark every point, for few that are far apart."""
+    """One line of a chart. points: by rising x; y may be NaN; without any it only keeps its colour for itself.
+    dots: mark every point, for few that are far apart."""
 
     label: str
     points: Sequence[Point]
@@ -83,11 +84,12 @@ def chart_html(chart: Chart) -> str:
     unit = f" <small>{escape(unit)}</small>" if unit else ""
     hint = f'<p class="hint">{escape(chart.hint)}</p>' if chart.hint else ""
     key = ""
+    drawn_lines = [(number, line) for number, line in enumerate(lines) if line.points]
     if chart.key and (len(lines) > 1 or lines[0].label != chart.title):
         key = '<p class="key">' + "".join(
             f'<span><svg class="swatch" viewBox="0 0 22 10" aria-hidden="true"><line class="{line_class(number)}" '
             f'x1="1" x2="21" y1="5" y2="5"/></svg>{escape(line.label)}</span>'
-            for number, line in enumerate(lines)
+            for number, line in drawn_lines
         )
         key += "</p>"
     return f"<figure><figcaption>{escape(chart.title)}{unit}</figcaption>{picture}{key}{hint}</figure>"

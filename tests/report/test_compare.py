@@ -9,7 +9,8 @@ import pytest
 from report_pages import Page, lines_of, spoken, written_run
 
 from kathrine.cli.main import run as kathrine
-from kathrine.report.compare import compared, read_runs, recipe_rows, write_comparison
+from kathrine.report.compare import compared, compared_charts, read_runs, recipe_rows, write_comparison
+from kathrine.report.curves import chart_html
 
 EVIL = '</script><img src=x onerror="alert(1)">'
 
@@ -64,6 +65,24 @@ def test_what_one_run_lacks_is_a_dash(tmp_path: Path, pair: list[Path]) -> None:
 
 def test_recipes_differ_in_what_matters_alone(pair: list[Path]) -> None:
     assert recipe_rows(read_runs(pair)) == [("strategy.lora.lr", ["1e-05", "0.0001"])]
+
+
+def test_an_entry_that_a_run_has_not_is_one_row(tmp_path: Path) -> None:
+    text = '[[data]]\nname = "{}"\nsource = "npsc"\nhours = {}\n'
+    entries = {"a": [("x", 1), ("y", 2)], "b": [("x", 1)], "c": [("x", 1), ("y", 3)]}
+    for name, data in entries.items():
+        recipe = f'[run]\nname = "{name}"\n' + "".join(text.format(*entry) for entry in data)
+        written_run(tmp_path / name, recipe=recipe)
+    rows = recipe_rows(read_runs([tmp_path / name for name in entries]))
+    assert rows == [("data.y", ["yes", "-", "yes"]), ("data.y.hours", ["2", "-", "3"])]
+
+
+def test_a_run_has_one_colour_in_all_charts(tmp_path: Path, pair: list[Path]) -> None:
+    bare = written_run(tmp_path / "0", [{"grad_norm": 1.0}, {"grad_norm": 2.0}], name="bare")
+    charts = {chart.title: chart_html(chart) for chart in compared_charts(read_runs([bare, *pair]))}
+    held_out, norm = charts["Held-out talker loss"], charts["Gradient norm"]
+    assert "c0 d0" in norm and "bare" in norm
+    assert "c0 d0" not in held_out and "c1 d0" in held_out and ">bare<" not in held_out
 
 
 def test_the_page_overlays_curves_and_sets_players_side_by_side(tmp_path: Path, pair: list[Path]) -> None:
