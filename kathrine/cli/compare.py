@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 Row = tuple[str, list[str]]
+WIDEST = 34
+"""Of a first column that is not broken over lines."""
 
 
 @click.command(name="compare")
@@ -42,21 +48,46 @@ def command(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
 
 
 def tell(names: Sequence[str], rows: Sequence[Row], differences: Sequence[Row]) -> None:
-    """Both tables, in parts with as many runs as are wide enough to be read beside one another."""
+    """Both tables: a column a run where these fit beside one another, else a row a run."""
     from rich.console import Console
+
+    console = Console(highlight=False)
+    widest = max(len(cell) for cell in (*names, *(cell for _, cells in rows for cell in cells)))
+    first = max(len(name) for name, _ in rows)
+    if first + 4 + len(names) * (widest + 3) <= console.width:
+        print_table(console, "runs", ["", *names], [(name, *cells) for name, cells in rows])
+        print_table(console, "recipes differ in", ["", *names], [(name, *cells) for name, cells in differences])
+        return
+    name_width = min(max(map(len, names)), WIDEST)
+    many = max(1, (console.width - name_width - 4) // 15)
+    for start in range(0, len(rows), many):
+        some = rows[start : start + many]
+        lines = [(run, *(cells[place] for _, cells in some)) for place, run in enumerate(names)]
+        print_table(console, "runs" if not start else "", ["run", *(name for name, _ in some)], lines)
+    print_table(console, "recipes differ in", ["key", "value", "runs"], list(by_value(names, differences)))
+
+
+def by_value(names: Sequence[str], differences: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
+    """Key, value and the runs that have it; the value that most runs have is said of `the others`."""
+    for key, cells in differences:
+        values = sorted(dict.fromkeys(cells), key=cells.count)
+        for value in values:
+            runs = [name for name, cell in zip(names, cells, strict=True) if cell == value]
+            many = value == values[-1] and len(runs) > 1
+            yield key, value, "the others" if many else ", ".join(runs)
+
+
+def print_table(console: Console, title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """A table of plain texts; nothing where it would be empty."""
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    for title, some in (("runs", rows), ("recipes differ in", differences)):
-        first = min(max((len(name) for name, _ in some), default=0), 38)
-        widest = min(max(len(cell) for cell in (*names, *(cell for _, cells in some for cell in cells))), 24)
-        many = max(1, (console.width - first - 4) // (widest + 3))
-        for start in range(0, len(names) if some else 0, many):
-            table = Table(title=title, title_justify="left")
-            table.add_column("", overflow="fold", min_width=first)
-            for name in names[start : start + many]:
-                table.add_column(Text(name), overflow="fold")
-            for name, cells in some:
-                table.add_row(Text(name), *map(Text, cells[start : start + many]))
-            console.print(table)
+    if not lines:
+        return
+    table = Table(title=title or None, title_justify="left")
+    first = min(max(len(line[0]) for line in lines), WIDEST)
+    for place, name in enumerate(head):
+        table.add_column(Text(name), overflow="fold", min_width=None if place else first)
+    for line in lines:
+        table.add_row(*map(Text, line))
+    console.print(table)

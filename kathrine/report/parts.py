@@ -41,8 +41,8 @@ pre{{overflow-x:auto;font:12px/1.5 ui-monospace,monospace;padding:10px 0;margin:
 h3{{font-size:1rem;margin:18px 0 4px;overflow-wrap:anywhere;font-weight:600}}
 .wrap{{display:block;white-space:normal;min-width:180px;overflow-wrap:anywhere}}
 .wide td:first-child,.wide th:first-child{{position:sticky;left:0;background:var(--card)}}
-@media (max-width:600px){{.wide td:first-child,.wide th:first-child{{white-space:normal;max-width:36vw;
-overflow-wrap:anywhere}}}}
+@media (max-width:600px){{.wide td:first-child,.wide th:first-child{{white-space:normal;min-width:124px;
+overflow-wrap:break-word}}}}
 p.key{{margin:6px 0;font-size:.86rem;line-height:1.4}}
 """.strip()
 
