@@ -63,7 +63,13 @@ def tell(names: Sequence[str], rows: Sequence[Row], differences: Sequence[Row]) 
     for start in range(0, len(rows), many):
         some = rows[start : start + many]
         lines = [(run, *(cells[place] for _, cells in some)) for place, run in enumerate(names)]
-        print_table(console, "runs" if not start else "", ["run", *(name for name, _ in some)], lines)
+        print_table(
+            console,
+            "runs" if not start else "",
+            ["run", *(name for name, _ in some)],
+            lines,
+            max(map(len, names)) <= WIDEST,
+        )
     print_table(console, "recipes differ in", ["key", "value", "runs"], list(by_value(names, differences)))
 
 
@@ -77,7 +83,9 @@ def by_value(names: Sequence[str], differences: Sequence[Row]) -> Iterator[tuple
             yield key, value, "the others" if many else ", ".join(runs)
 
 
-def print_table(console: Console, title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+def print_table(
+    console: Console, title: str, head: Sequence[str], lines: Sequence[Sequence[str]], whole_first: bool = False
+) -> None:
     """A table of plain texts; nothing where it would be empty."""
     from rich.table import Table
     from rich.text import Text
@@ -85,9 +93,8 @@ def print_table(console: Console, title: str, head: Sequence[str], lines: Sequen
     if not lines:
         return
     table = Table(title=title or None, title_justify="left")
-    first = min(max(len(line[0]) for line in lines), WIDEST)
     for place, name in enumerate(head):
-        table.add_column(Text(name), overflow="fold", min_width=None if place else first)
+        table.add_column(Text(name), overflow="fold", no_wrap=whole_first and not place)
     for line in lines:
         table.add_row(*map(Text, line))
     console.print(table)

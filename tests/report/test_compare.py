@@ -126,6 +126,7 @@ def test_many_runs_are_told_in_rows(
     told = [line for line in cells if line[0].startswith("number_")]
     assert [line[0] for line in told[:9]] == [f"number_{one}" for one in range(9)]
     assert any("2.0000" in line for line in told)
+    assert all(line.endswith(("│", "┃", "┓", "┩", "┘", "┛", "┡")) for line in said.splitlines() if line[:1] in "│┃┏┡└")
     assert ["strategy.lora.lr", "0.0001", "number_3"] in cells and ["strategy.lora.lr", "1e-05", "the others"] in cells
 
 
