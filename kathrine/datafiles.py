@@ -12,7 +12,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from kathrine.errors import KathrineError
 from kathrine.workspace import Workspace
@@ -43,6 +43,10 @@ class DataFiles(ABC):
 
         Raises: KathrineError with the remedy when it does not exist or can not be fetched.
         """
+
+    def open(self, name: str) -> BinaryIO:
+        """A file to read parts of, to be closed; of a file elsewhere no more is fetched than what is read."""
+        return self.fetch(name).open("rb")
 
     def fetch_again(self, name: str) -> Path | None:
         """The file downloaded anew because the one at hand is damaged; None where there is nowhere to get

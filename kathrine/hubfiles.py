@@ -5,12 +5,13 @@ Used by sources only, through `kathrine.datafiles.open_files`. The client is imp
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from kathrine.datafiles import DataFiles, safe_name, write_atomically
 from kathrine.errors import KathrineError
@@ -37,8 +38,10 @@ class HubFiles(DataFiles):
         self.offline = offline or client_is_offline()
         listing = self._listing(say)
         self.say = say
+        self.gives_ranges: bool | None = None
         self.commit: str = listing["commit"]
         self.sizes: dict[str, int] = listing["files"]
+        self.hashes: dict[str, str] = listing.get("hashes", {})
 
     def _listing(self, say: Callable) -> dict[str, Any]:
         """Commit and files, asked of the Hub once and kept."""
@@ -53,12 +56,15 @@ class HubFiles(DataFiles):
         from huggingface_hub import HfApi
 
         say(f"listing {self.label} on the Hub")
-        with hub_errors(self.label):
+        with hub_errors(f"dataset {self.label}"):
             api = HfApi()
             commit = api.repo_info(self.repo, revision=self.revision, repo_type="dataset").sha or self.revision
-            entries = api.list_repo_tree(self.repo, recursive=True, revision=commit, repo_type="dataset")
-            files = {entry.path: entry.size for entry in entries if hasattr(entry, "size")}
-        listing = {"repo": self.repo, "revision": self.revision, "commit": commit, "files": files}
+            tree = list(api.list_repo_tree(self.repo, recursive=True, revision=commit, repo_type="dataset"))
+        files = {entry.path: entry.size for entry in tree if hasattr(entry, "size")}
+        # The Hub tells the SHA-256 of what it keeps in LFS, which is every large file.
+        large = {entry.path: getattr(entry, "lfs", None) for entry in tree}
+        hashes = {path: lfs.sha256 for path, lfs in large.items() if lfs is not None}
+        listing = {"repo": self.repo, "revision": self.revision, "commit": commit, "files": files, "hashes": hashes}
         write_atomically(path, json.dumps(listing, indent=0, sort_keys=True).encode())
         return listing
 
@@ -74,9 +80,36 @@ class HubFiles(DataFiles):
     def fetch_again(self, name: str) -> Path | None:
         return None if self.offline else self._download(name, None, force=True)
 
-    def _download(self, name: str, advance: Callable[[float], Any] | None, force: bool) -> Path:
+    def open(self, name: str) -> BinaryIO:
+        """Parts of a file by HTTP ranges; where that can not be, the whole file is fetched first."""
+        if self._cached(name) or self.offline:
+            return self.fetch(name).open("rb")
+        self._refuse_unknown(name)
+        from kathrine.hubranges import RangeFile, gives_ranges
+
+        with hub_errors(f"{self.label}: {name}"):
+            if self.gives_ranges is None:
+                self.gives_ranges = gives_ranges(self.repo, self.commit, name)
+            if not self.gives_ranges:
+                self.say(f"{name}: the server gives no parts of files: fetching all of it")
+                return self.fetch(name).open("rb")
+            return cast(BinaryIO, RangeFile(self.repo, self.commit, name, self.sizes[name], f"{self.label}: {name}"))
+
+    def _cached(self, name: str) -> bool:
+        """Whether the whole file lies in the client's cache."""
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(self.repo, name, cache_dir=self.cache, revision=self.commit, repo_type="dataset")
+        return isinstance(found, str)
+
+    def _refuse_unknown(self, name: str) -> None:
         if name not in self.sizes:
             raise KathrineError(f"{self.label} has no file {name}", "set another revision, or another root")
+
+    def _download(self, name: str, advance: Callable[[float], Any] | None, force: bool, last: bool = False) -> Path:
+        """Download a file where it is not in the client's cache, and compare it with the Hub's checksum; what comes
+        damaged is fetched once more."""
+        self._refuse_unknown(name)
         from huggingface_hub import hf_hub_download
 
         def download() -> str:
@@ -91,8 +124,27 @@ class HubFiles(DataFiles):
                 tqdm_class=bar_for(advance),
             )
 
+        had = not force and self._cached(name)
         with hub_errors(f"{self.label}: {name}"):
-            return Path(patiently(download, lambda wait: self.say(f"{name}: the Hub is busy, again in {wait} s")))
+            path = Path(patiently(download, lambda wait: self.say(f"{name}: the Hub is busy, again in {wait} s")))
+        if had or self._intact(name, path):
+            return path
+        path.resolve().unlink()  # or the next run would take it for whole
+        path.unlink(missing_ok=True)
+        if last:
+            raise KathrineError(
+                f"{self.label}: {name} is damaged: its SHA-256 is not the one that the Hub lists",
+                "try again later; everything that was fetched before is kept",
+            )
+        self.say(f"{name}: came damaged (its SHA-256 is not the one that the Hub lists), fetching it again")
+        return self._download(name, None, force=True, last=True)
+
+    def _intact(self, name: str, path: Path) -> bool:
+        """Whether a file is what the Hub lists, as far as it tells."""
+        if name not in self.hashes:
+            return True
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == self.hashes[name]
 
     def stamp(self, name: str) -> str:
         return self.commit
@@ -166,6 +218,12 @@ def hub_errors(what: str) -> Iterator[None]:
     except errors.EntryNotFoundError as problem:
         raise KathrineError(f"{what}: there is no such file", "set another revision, or another root") from problem
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.HTTPError, OSError) as problem:
+        answer = getattr(problem, "response", None)
+        if answer is not None and answer.status_code in (401, 403):
+            raise KathrineError(
+                f"the Hub does not give {what} to whoever asks ({answer.status_code})",
+                "log in with `hf auth login`, as somebody who may read it",
+            ) from problem
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise KathrineError(
             f"{what} could not be fetched: {reason}",

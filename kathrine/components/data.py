@@ -20,7 +20,8 @@ class SourceContext:
     max_hours, speaker_cap_minutes: None for no limit; the kernel enforces both on accepted audio, a source uses
     them to fetch no more than it must. speakers: names to keep (empty: all), matched as a case-insensitive part.
     offline: nothing may be fetched. part: this machine does one part of the work (`--shard`), None for all of it; only
-    a source that `splits` looks at it.
+    a source that `splits` looks at it. speaker_floor_minutes, reject_tags: the kernel leaves out speakers with less
+    accepted audio than this, and transcripts with `<...>` tags; a source should not count on them.
     """
 
     folder: Path
@@ -34,6 +35,8 @@ class SourceContext:
     max_seconds: float = float("inf")
     offline: bool = False
     part: Part | None = None
+    speaker_floor_minutes: float = 0.0
+    reject_tags: bool = False
 
 
 class Source(Component):

@@ -24,7 +24,7 @@ from kathrine.corpus.listing import Listing
 from kathrine.corpus.measure import Sounds, Texts, chunks, measure_and_choose
 from kathrine.corpus.page import write_page
 from kathrine.corpus.prepared import REFERENCE_ID, PreparedCorpus
-from kathrine.corpus.report import corpus_facts, entry_facts, tell, tell_damaged
+from kathrine.corpus.report import corpus_facts, entry_facts, shortfall_notes, tell, tell_damaged
 from kathrine.corpus.rows import Row, list_rows
 from kathrine.corpus.select import fix_where_drawing_fails, fixed_references, hold_out
 from kathrine.corpus.spool import Spool
@@ -185,7 +185,7 @@ def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row],
     for portion in chunks(cut):
         bench.texts.take(portion, variants, recipe.prepare)
     kept = [row for row in kept if row.kept]
-    notes += variant_notes(variants, kept)
+    notes += variant_notes(variants, kept) + shortfall_notes(table, rows)
 
     if not any(row.split == "validation" for row in kept):
         hold_out(kept, table.validation_share, needs_other)
@@ -229,6 +229,8 @@ def source_context(entry: DataEntry, bench: Bench) -> SourceContext:
         max_seconds=recipe.prepare.max_seconds,
         offline=recipe.run.offline,
         part=bench.part,
+        speaker_floor_minutes=table.speaker_floor_minutes,
+        reject_tags=recipe.prepare.tags == "reject",
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
     from kathrine.components import Progress
-    from kathrine.recipe.tables import PrepareTable
+    from kathrine.recipe.tables import DataTable, PrepareTable
 
 MANY_CUT = 0.5
 DAMAGE = ("missing file", "corrupt", "crashed the decoder", "length differs", "bad codes", "bad reference")
@@ -50,6 +50,23 @@ def entry_facts(source: str, rows: Sequence[Row], notes: Sequence[str]) -> dict[
         "licence": sorted({row.utterance.facts["licence"] for row in kept if row.utterance.facts.get("licence")}),
         "notes": list(notes),
     }
+
+
+def shortfall_notes(table: DataTable, rows: Sequence[Row]) -> list[str]:
+    """A line where less was accepted than `max_hours` asks for, although nothing was left out for being beyond it."""
+    accepted = sum(row.seconds for row in rows if row.kept) / 3600
+    stopped = any(row.reason == "max_hours" and row.split == "train" for row in rows)
+    if table.max_hours is None or stopped or accepted >= table.max_hours:
+        return []
+    return [
+        f"asked for {length(table.max_hours)}, accepted {length(accepted)}: that is all the source gave. Raise "
+        "`margin` where the source has that option, loosen its limits or those of [prepare], or let it take more."
+    ]
+
+
+def length(hours: float) -> str:
+    """Hours as text, minutes where there is not one."""
+    return f"{hours:.2f} h" if hours >= 1 else f"{hours * 60:.1f} min"
 
 
 def corpus_facts(

@@ -1,27 +1,30 @@
-"""Day files: JSON Lines, one sentence a row, times in milliseconds of the meeting's recording."""
+"""Sentences: what every layout of the corpus says of a clip. Times in milliseconds of the meeting's recording."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kathrine.types import Split
 
 SPLITS: dict[str, Split] = {"train": "train", "eval": "validation", "test": "test"}
-"""Folder of the repository -> split."""
-DAY_FILE = re.compile(r"data/(train|eval|test)/(\d{8})\.json")
+"""Folder of the day files -> split. Sentences of every layout are kept under these folders."""
+FOLDERS = {split: folder for folder, split in SPLITS.items()} | {"dev": "eval", "eval": "eval"}
+"""Split as the layouts name it -> folder of the day files."""
 STEM = re.compile(r"(?P<meeting>\d{8}-\d{6})_(?P<start>\d+)_(?P<end>\d+)")
+TAG = re.compile(r"<[^<>]*>")
 INAUDIBLE = re.compile(r"<\s*inaudible\b[^<>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A row of a day file. start, end: ms. stem: name of its clip without folder and extension, or empty
-    where the row does not say. language: nb, nn or en. texts: by variant."""
+    """One sentence. folder, day: the meeting day it belongs to. start, end: ms. stem: name of its clip without folder
+    and extension, or empty where the row does not say. place: what has to be fetched for its clip, as its layout
+    names it. language: nb, nn or en. texts: by variant."""
 
     day: str
     folder: str
@@ -33,21 +36,35 @@ class Sentence:
     speaker_name: str
     language: str
     texts: Mapping[str, str]
-    contiguous: bool = False
+    place: str = ""
 
     @property
     def seconds(self) -> float:
         return (self.end - self.start) / 1000
 
     @property
+    def meeting(self) -> str:
+        """The recording that the times belong to; several may be made on one day."""
+        return self.stem[:15]
+
+    @property
+    def tagged(self) -> bool:
+        return bool(TAG.search(self.texts["text"]))
+
+    @property
     def inaudible(self) -> bool:
         return any(INAUDIBLE.search(text) for text in self.texts.values())
 
 
+Days = dict[tuple[str, str], list[Sentence]]
+"""Sentences by (folder, day), in the order in which they were spoken."""
+
+
 def read_day(
-    path: Path, name: str, folder: str, day: str, fields: Mapping[str, str]
+    path: Path, name: str, folder: str, day: str, fields: Mapping[str, str], place: str
 ) -> tuple[list[Sentence], list[str]]:
-    """The sentences of one day, in the order in which they were spoken, and what is wrong with other rows.
+    """The sentences of a day file (JSON Lines), in the order in which they were spoken, and what is wrong with other
+    rows.
 
     Given: name, the file as problems name it; fields, variant -> column. Returns: sentences, and problems of
     the form `file:line: message`. A row with a problem is left out, never repaired.
@@ -60,18 +77,28 @@ def read_day(
             if not line.strip():
                 continue
             try:
-                sentence = sentence_of(json.loads(line.decode("utf-8")), folder, day, fields)
-                if sentence.stem and sentence.stem in seen:
-                    raise ValueError(f"second row for the clip {sentence.stem}")
+                sentence = sentence_of(json.loads(line.decode("utf-8")), folder, day, fields, place)
+                refuse_second(sentence, seen)
             except (ValueError, TypeError) as problem:  # JSON and UTF-8 errors are ValueErrors
                 problems.append(f"{name}:{number}: {problem}")
                 continue
-            seen.add(sentence.stem)
             sentences.append(sentence)
-    return mark_contiguous(sentences), problems
+    return as_spoken(sentences), problems
 
 
-def sentence_of(row: Any, folder: str, day: str, fields: Mapping[str, str]) -> Sentence:
+def refuse_second(sentence: Sentence, seen: set[str]) -> None:
+    """Note the clip of a sentence. Raises: ValueError where another row had it already."""
+    if sentence.stem and sentence.stem in seen:
+        raise ValueError(f"second row for the clip {sentence.stem}")
+    seen.add(sentence.stem)
+
+
+def as_spoken(sentences: Iterable[Sentence]) -> list[Sentence]:
+    """By meeting, and within one in the order in which they were spoken."""
+    return sorted(sentences, key=lambda row: (row.meeting, row.order, row.start))
+
+
+def sentence_of(row: Any, folder: str, day: str, fields: Mapping[str, str], place: str = "") -> Sentence:
     """One row, checked. Raises: ValueError that says what is wrong."""
     if not isinstance(row, dict):
         raise ValueError("the row is no JSON object")
@@ -98,6 +125,7 @@ def sentence_of(row: Any, folder: str, day: str, fields: Mapping[str, str]) -> S
         speaker_name=str(row.get("speaker_name") or ""),
         language=code.split("-")[0].lower(),
         texts=texts,
+        place=place,
     )
 
 
@@ -114,23 +142,3 @@ def stem_of_row(row: Mapping[str, Any]) -> str:
     audio = row.get("audio")
     named = audio.get("path") if isinstance(audio, dict) else row.get("audio_file")
     return PurePosixPath(named).stem if isinstance(named, str) else ""
-
-
-def mark_contiguous(sentences: Iterable[Sentence]) -> list[Sentence]:
-    """Sentences by meeting and order; `contiguous` where the next one begins (within 10 ms) where this one
-    ends.
-
-    Clips of the corpus are cut at such points without regard to pauses; whether the sound really goes on is
-    measured on the clip.
-    """
-    ordered = sorted(sentences, key=lambda row: (row.stem[:15], row.order, row.start))
-    marked = []
-    for position, sentence in enumerate(ordered):
-        following = ordered[position + 1] if position + 1 < len(ordered) else None
-        touches = (
-            following is not None
-            and following.stem[:15] == sentence.stem[:15]
-            and abs(following.start - sentence.end) <= 10
-        )
-        marked.append(replace(sentence, contiguous=True) if touches else sentence)
-    return marked

@@ -1,64 +1,45 @@
-"""The component: options, and the order of work. Transcripts first, then a plan, then only the days it
-needs."""
+"""The component, and the order of work: transcripts first, then a plan, then only the clips that it needs."""
 
 from __future__ import annotations
 
-import re
-import tarfile
-import zlib
-from collections.abc import Iterator
-from contextlib import nullcontext
-from gzip import BadGzipFile
-from pathlib import Path
-from typing import Any, Literal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-from pydantic import Field
+from kathrine import KathrineError, Source, SourceContext
+from kathrine.components import Progress
+from kathrine.datafiles import open_files
+from kathrine.types import Utterance
+from kathrine_npsc.finding import find_layout
+from kathrine_npsc.layouts import Layout, Quiet
+from kathrine_npsc.merge import Joining, Link, chains, clip_of_each, join, joined_file
+from kathrine_npsc.metadata import SPLITS, Sentence
+from kathrine_npsc.options import NARROWBAND, NpscOptions, problems_of
+from kathrine_npsc.plan import Plan, make_plan
+from kathrine_npsc.speakers import REMEDY, SPEAKER_FILE, Person, read_speakers, wanted_dialects
+from kathrine_npsc.wishes import Wishes
 
-from kathrine import KathrineError, Options, Source, SourceContext
-from kathrine.datafiles import DataFiles, open_files
-from kathrine.types import Split, Utterance
-from kathrine_npsc.archive import clip_finder, read_index, unpack
-from kathrine_npsc.metadata import DAY_FILE, SPLITS, Sentence, read_day
-from kathrine_npsc.plan import Plan, Wishes, make_plan
-
-LANGUAGES: dict[str, tuple[str, ...]] = {"bokmaal": ("nb",), "nynorsk": ("nn",), "": ()}
-NARROWBAND = (
-    "16K clips are mp3 at about 24 kbit/s and end near 5.8 kHz: a model trained on them learns dull s, f and kj"
-)
-DEFAULT_SPLITS: tuple[Split, ...] = ("train", "validation")
-DAMAGE = (tarfile.TarError, EOFError, zlib.error, BadGzipFile)
+LEFT_OVER_SECONDS = 3600.0
+"""Age at which a half-written file is nobody's work any more: writing one takes a second."""
 
 
-class NpscOptions(Options):
-    """Options of `source = "npsc"`."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a context asks for: where the corpus lies, who speaks, and what is taken."""
 
-    root: str = Field(default="NbAiLab/NPSC", json_schema_extra={"path": "or_id"})
-    """Dataset id on the Hub, a local folder in the same layout, or `kathrine:npsc` for the bundled sample."""
-    revision: str = "main"
-    """Branch, tag or commit of the Hub repository."""
-    config: Literal[
-        "48K_mp3_bokmaal", "48K_mp3_nynorsk", "48K_mp3", "16K_mp3_bokmaal", "16K_mp3_nynorsk", "16K_mp3"
-    ] = "48K_mp3_bokmaal"
-    """Rate and language, named as the corpus names them; without a language all are taken."""
-    allow_narrowband: bool = False
-    """Allow the 16K clips. They end near 5.8 kHz, and a model trained on them learns dull consonants."""
-    splits: list[Split] = Field(default_factory=lambda: list(DEFAULT_SPLITS), min_length=1)
-    """Splits of the corpus to take; meeting days of other splits are not fetched."""
-    days: list[str] = Field(default_factory=list)
-    """Meeting days to take, as yyyymmdd; empty lets the plan choose."""
-    held_out_hours: float = Field(default=1.0, gt=0)
-    """Speech planned for validation and for test each, and never more than a quarter of max_hours."""
-    max_copies: int = Field(default=3, ge=1)
-    """How often the same sentence is taken: every meeting is opened with the same words."""
-    fields: dict[str, str] = Field(
-        default_factory=lambda: {"text": "sentence_text", "normsentence_text": "normsentence_text"}
-    )
-    """Variant of the transcript -> column. `text` has numbers as words, `normsentence_text` has digits and
-    abbreviations."""
+    layout: Layout
+    people: Mapping[int, Person]
+    plan: Plan
+
+    @property
+    def joined(self) -> Path:
+        """The folder of joined clips."""
+        return self.layout.files.folder / "joined"
 
 
 class NpscSource(Source):
-    """The Norwegian Parliamentary Speech Corpus from its day files (JSON Lines and one tar.gz a day)."""
+    """The Norwegian Parliamentary Speech Corpus, in any of its three layouts."""
 
     name = "npsc"
     Options = NpscOptions
@@ -68,206 +49,173 @@ class NpscSource(Source):
         return tuple(self.options.fields)
 
     def problems(self) -> Iterator[str]:
-        if self.options.config.startswith("16K") and not self.options.allow_narrowband:
-            yield f"config '{self.options.config}': {NARROWBAND}; take 48K, or set allow_narrowband = true"
-        if "text" not in self.options.fields:
-            yield "fields needs a variant 'text'"
-        for day in self.options.days:
-            if not re.fullmatch(r"\d{8}", day):
-                yield f"days: '{day}' is not of the form yyyymmdd"
+        return problems_of(self.options)
 
     def prepare(self, context: SourceContext) -> None:
-        files, plan = self._plan(context, loud=True)
-        days = part_of(plan.days, context)
-        total = sum(files.size(self._archive(*day)) or 0 for day in days) / 1e6
-        with context.progress.task(f"{self.label}: {len(days)} meeting days (MB)", total) as advance:
-            for folder, day in days:
-                size = (files.size(self._archive(folder, day)) or 0) / 1e6
-                told = self._unpacked(files, folder, day, context, lambda megabytes: advance(megabytes))
-                advance(max(0.0, size - told))
+        progress = context.progress
+        work = self._work(context, progress)
+        clear_away(work.layout.files.folder)
+        if self.options.rate == "16K":
+            progress.warn(f"{self.label}: {NARROWBAND}")
+        sentences = part_of(work.plan, context, self.options.balance_gender)
+        work.layout.fetch(sentences, progress)
+        links, missing = clip_of_each(sentences, work.layout.clip)
+        for place, stems in missing.items():
+            count = f"{len(stems)} clip{'s' if len(stems) > 1 else ''}"
+            progress.warn(f"{self.label}: {count} missing from {place}, the first is {stems[0]}")
+        made = chains(links, self._joining(context))
+        long = [chain for chain in made if len(chain) > 1]
+        with progress.task(f"{self.label}: joining {len(long)} utterances", len(long)) as advance:
+            for chain in long:
+                join(work.joined, chain)
+                advance(1)
+        progress.say(f"{self.label}: {told_of_cuts(links, made)}")
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
-        files, plan = self._plan(context, loud=False)
-        by_day: dict[tuple[str, str], list[Sentence]] = {day: [] for day in part_of(plan.days, context)}
-        for sentence in plan.sentences:
-            if (sentence.folder, sentence.day) in by_day:
-                by_day[sentence.folder, sentence.day].append(sentence)
-        for (folder, day), sentences in by_day.items():
-            archive = self._archive(folder, day)
-            where = self._clips(files, folder, day)
-            index = read_index(where, files.stamp(archive))
-            if index is None:
-                raise KathrineError(
-                    f"{self.label}: meeting day {day} is not unpacked",
-                    "run `kathrine prepare` for this recipe again",
-                )
-            find = clip_finder(index)
-            missing = []
-            for sentence in sentences:
-                stem = find(sentence.stem, sentence.start, sentence.end)
-                if stem is None:
-                    missing.append(sentence.stem or f"{sentence.start}_{sentence.end}")
-                    continue
-                yield utterance_of(sentence, stem, where, index["clips"][stem])
-            if missing:
-                count = f"{len(missing)} clip{'s' if len(missing) > 1 else ''}"
-                context.progress.warn(f"{self.label}: {count} missing from {archive}, the first is {missing[0]}")
+        work = self._work(context, Quiet())
+        sentences = part_of(work.plan, context, self.options.balance_gender)
+        links, _ = clip_of_each(sentences, work.layout.clip)
+        made = chains(links, self._joining(context))
+        if context.part is not None and self.options.balance_gender:
+            made = made[context.part.block(len(made))]
+        for chain in made:
+            audio = chain[0].clip.path if len(chain) == 1 else joined_file(work.joined, chain)
+            yield utterance_of(chain, audio, work.people.get(chain[0].sentence.speaker_id, Person()))
 
-    def _plan(self, context: SourceContext, loud: bool) -> tuple[DataFiles, Plan]:
-        """The files and the plan, made anew from the transcripts each time: the same inputs, the same
-        plan."""
+    def _work(self, context: SourceContext, progress: Progress) -> Work:
+        """Layout, speakers and plan, made anew from the transcripts each time: the same inputs, the same plan."""
         for problem in self.problems():
             raise KathrineError(f"{self.label}: {problem}")
-        say = context.progress.say if loud else lambda message: None
-        warn = context.progress.warn if loud else lambda message: None
         options = self.options
-        files = open_files(
-            options.root,
-            options.revision,
-            context.workspace,
-            context.folder,
-            context.offline,
-            context.progress.say,
+        layout = find_layout(
+            lambda revision: open_files(
+                options.root, revision, context.workspace, context.folder, context.offline, context.progress.say
+            ),
+            options,
+            self.label,
+            progress.say,
         )
-        names = self._day_files(files, warn)
-        days: dict[tuple[str, str], list[Sentence]] = {}
-        problems: list[str] = []
-        told = f"{self.label}: transcripts of {len(names)} days"
-        with context.progress.task(told, len(names)) if loud else nullcontext(int) as advance:
-            for (folder, day), name in names.items():
-                sentences, wrong = read_day(files.fetch(name), name, folder, day, options.fields)
-                days[folder, day] = sentences
-                problems += wrong
-                advance(1)
-        if problems:
-            shown = "".join(f"\n  {problem}" for problem in problems[:5])
-            more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
-            rows = "1 row of the day files is" if len(problems) == 1 else f"{len(problems)} rows of the day files are"
-            warn(f"{self.label}: {rows} left out:{shown}{more}")
-        plan = make_plan(days, self._wishes(context))
+        people = self._people(layout)
+        wishes = self._wishes(context, wanted_dialects(options.dialects, people))
+        days = layout.read(progress)
+        plan = make_plan(days, wishes, people)
         if not plan.sentences:
             reasons = ", ".join(f"{count} {reason}" for reason, count in plan.left_out.items()) or "there are none"
             raise KathrineError(
-                f"{self.label}: no sentence of {files.label} fits ({reasons})",
-                "check speakers, config and splits",
+                f"{self.label}: no sentence of {layout.files.label} fits ({reasons})",
+                "check speakers, dialects, config and splits",
             )
+        self._tell(plan, len(days), context, progress)
+        return Work(layout, people, plan)
+
+    def _people(self, layout: Layout) -> dict[int, Person]:
+        """Who speaks, by speaker id, from the named file or from the corpus' own; nobody where there is none and
+        nothing depends on it."""
+        options = self.options
+        if options.speaker_data:
+            return read_speakers(Path(options.speaker_data))
+        own = [name for name in layout.files.names() if PurePosixPath(name).name == SPEAKER_FILE]
+        if own:
+            return read_speakers(layout.files.fetch(own[0]))
+        for name, asked in (("dialects", options.dialects), ("balance_gender", options.balance_gender)):
+            if asked:
+                raise KathrineError(
+                    f"{self.label}: {name}: {layout.files.label} says nothing of dialect and gender", REMEDY
+                )
+        return {}
+
+    def _tell(self, plan: Plan, days: int, context: SourceContext, progress: Progress) -> None:
+        """Say what is planned, and where the corpus has less than was asked for."""
         hours = ", ".join(
             f"{SPLITS[folder]} {seconds / 3600:.2f} h" for folder, seconds in plan.seconds.items() if seconds
         )
         left = "".join(f"; left out: {count} {reason}" for reason, count in sorted(plan.left_out.items()))
-        say(f"{self.label}: {len(plan.sentences)} sentences, {len(plan.days)} of {len(days)} days ({hours}){left}")
-        return files, plan
+        progress.say(f"{self.label}: {len(plan.sentences)} sentences, {len(plan.days)} of {days} days ({hours}){left}")
+        for note in plan.notes:
+            progress.say(f"{self.label}: {note}")
+        if context.max_hours is not None and sum(plan.seconds.values()) < context.max_hours * 3600:
+            progress.say(
+                f"{self.label}: what fits is {sum(plan.seconds.values()) / 3600:.2f} h, less than the "
+                f"{context.max_hours:.2f} h of max_hours"
+            )
 
-    def _day_files(self, files: DataFiles, warn: Any) -> dict[tuple[str, str], str]:
-        """(folder, day) -> name of its transcripts, for the splits and days wanted that also have an
-        archive."""
+    def _wishes(self, context: SourceContext, dialects: frozenset[str]) -> Wishes:
         options = self.options
-        present = set(files.names())
-        known = {(match[1], match[2]): match[0] for match in map(DAY_FILE.fullmatch, sorted(present)) if match}
-        if not known:
-            raise KathrineError(
-                f"{files.label} has no day files (data/train/yyyymmdd.json)",
-                "set root to the corpus itself or to a folder in its layout; loading scripts are never run",
-            )
-        wanted = {
-            key: name
-            for key, name in known.items()
-            if SPLITS[key[0]] in options.splits and (not options.days or key[1] in options.days)
-        }
-        unknown = sorted(set(options.days) - {day for _, day in wanted})
-        if unknown:
-            raise KathrineError(
-                f"{self.label}: {files.label} has no meeting day {', '.join(unknown)} in {', '.join(options.splits)}",
-                f"there are: {', '.join(sorted(day for key, day in known if SPLITS[key] in options.splits))}",
-            )
-        without = sorted(day for (folder, day) in wanted if self._archive(folder, day) not in present)
-        if without:
-            warn(f"{self.label}: no {self._rate} archive for {', '.join(without)}: left out")
-        kept = {key: name for key, name in wanted.items() if key[1] not in without}
-        if not kept:
-            raise KathrineError(
-                f"{self.label}: {files.label} has no {self._rate} archives",
-                "set another config, or complete the folder",
-            )
-        return kept
-
-    @property
-    def _rate(self) -> str:
-        return self.options.config.split("_")[0]
-
-    def _archive(self, folder: str, day: str) -> str:
-        return f"data/{folder}/{day}_{self._rate}_mp3.tar.gz"
-
-    def _clips(self, files: DataFiles, folder: str, day: str) -> Path:
-        return files.folder / self._rate / folder / day
-
-    def _wishes(self, context: SourceContext) -> Wishes:
         return Wishes(
             seed=context.seed,
-            languages=LANGUAGES[self.options.config[8:]],
+            languages=options.languages,
             speakers=context.speakers,
-            max_copies=self.options.max_copies,
+            dialects=dialects,
+            max_copies=options.max_copies,
             min_seconds=context.min_seconds,
             max_seconds=context.max_seconds,
+            reject_tags=context.reject_tags,
             seconds=None if context.max_hours is None else context.max_hours * 3600,
+            margin=options.margin,
             cap=None if context.speaker_cap_minutes is None else context.speaker_cap_minutes * 60,
-            held_out_seconds=self.options.held_out_hours * 3600,
+            floor=context.speaker_floor_minutes * 60,
+            held_out_seconds=options.held_out_hours * 3600,
+            new_validation_speakers=options.validation_speakers == "new",
+            validation_floor_seconds=options.validation_floor_minutes * 60,
+            balance=options.balance_gender,
         )
 
-    def _unpacked(self, files: DataFiles, folder: str, day: str, context: SourceContext, advance: Any) -> float:
-        """Fetch and unpack a day where that was not done before; returns the megabytes that `advance` was
-        told.
-
-        A damaged archive of the Hub is fetched once more; one that stays damaged is refused by name.
-        """
-        archive = self._archive(folder, day)
-        where = self._clips(files, folder, day)
-        if read_index(where, files.stamp(archive)) is not None:
-            return 0.0
-        told = 0.0
-
-        def count(amount: float) -> None:
-            nonlocal told
-            told += amount / 1e6
-            advance(amount / 1e6)
-
-        path: Path | None = files.fetch(archive, count)
-        for again in (False, True):
-            if again:
-                context.progress.warn(f"{self.label}: {archive} is damaged and is fetched again")
-                path = files.fetch_again(archive)
-            if path is None:
-                break
-            try:
-                unpack(path, archive, where, files.stamp(archive), context.progress.warn)
-                return told
-            except DAMAGE as problem:
-                reason = problem
-        raise KathrineError(
-            f"{self.label}: {archive} of {files.label} is damaged ({reason})",
-            "get the file again; everything that is unpacked already is kept",
-        ) from reason
+    def _joining(self, context: SourceContext) -> Joining:
+        """Nothing is joined to more than prepare takes."""
+        options = self.options
+        longest = min(options.merge_seconds, context.max_seconds)
+        return Joining(longest, options.merge_gap_seconds, context.reject_tags)
 
 
-def part_of(days: list[tuple[str, str]], context: SourceContext) -> list[tuple[str, str]]:
-    """The days of this machine's part; all of them without one."""
-    return days if context.part is None else days[context.part.block(len(days))]
+def part_of(plan: Plan, context: SourceContext, balance: bool) -> list[Sentence]:
+    """The sentences that this machine has to do with: those of a block of the plan's days, so that no chain of clips
+    lies in two parts. Balance puts all days in turn, so that each part needs all of them."""
+    if context.part is None or balance:
+        return plan.sentences
+    days = set(plan.days[context.part.block(len(plan.days))])
+    return [sentence for sentence in plan.sentences if (sentence.folder, sentence.day) in days]
 
 
-def utterance_of(sentence: Sentence, stem: str, folder: Path, clip: dict[str, Any]) -> Utterance:
-    """A sentence with its clip. `cut`: the next sentence begins where this ends, and the sound goes on."""
+def clear_away(folder: Path) -> None:
+    """Remove what killed runs left half-written; what is younger may be another machine's work on the same folder."""
+    for left in folder.rglob(".*.part"):
+        if left.is_file() and time.time() - left.stat().st_mtime > LEFT_OVER_SECONDS:
+            left.unlink(missing_ok=True)
+
+
+def told_of_cuts(links: Sequence[Link], made: Sequence[Sequence[Link]]) -> str:
+    """One line: how many clips end in mid-speech, how many were joined, how many stay cut."""
+    cut = sum(link.cut for link in links)
+    long = [chain for chain in made if len(chain) > 1]
+    left = sum(chain[-1].cut for chain in made)
+    share = cut / len(links) if links else 0.0
+    return (
+        f"{cut} of {len(links)} clips end in mid-speech ({share:.0%}); {sum(map(len, long))} clips were joined with "
+        f"their neighbours to {len(long)} utterances, {left} utterances stay cut and teach no end of speech"
+    )
+
+
+def utterance_of(chain: Sequence[Link], audio: Path, person: Person) -> Utterance:
+    """The utterance of a chain: names and texts of its clips put together, cut where its last clip is."""
+    first, last = chain[0].sentence, chain[-1].sentence
+    variants = [name for name in first.texts if all(name in link.sentence.texts for link in chain)]
+    joined = {"joined_clips": str(len(chain))} if len(chain) > 1 else {}
     return Utterance(
-        id=stem,
-        audio=folder / clip["file"],
-        texts=dict(sentence.texts),
-        speaker=f"npsc-{sentence.speaker_id}",
-        language=sentence.language,
-        split=SPLITS[sentence.folder],
-        seconds=sentence.seconds,
-        cut=sentence.contiguous and clip["sounding"] is True,
+        id="+".join(link.clip.stem for link in chain),
+        audio=audio,
+        texts={name: " ".join(link.sentence.texts[name].strip() for link in chain) for name in variants}
+        if len(chain) > 1
+        else dict(first.texts),
+        speaker=f"npsc-{first.speaker_id}",
+        language=first.language,
+        split=SPLITS[first.folder],
+        seconds=(last.end - first.start) / 1000,
+        cut=chain[-1].cut,
         facts={
-            "speaker_name": sentence.speaker_name,
-            "meeting_date": sentence.day,
+            "speaker_name": first.speaker_name,
+            "meeting_date": first.day,
             "licence": "CC0-1.0",
+            **person.facts(),
+            **joined,
         },
     )

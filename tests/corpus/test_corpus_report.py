@@ -29,6 +29,17 @@ def test_narrow_band_and_cut_sources_are_warned_about_by_name(audio: Path, tmp_p
     assert cut.startswith("a: 100%")
 
 
+def test_fewer_hours_than_asked_for_are_said_with_the_remedy(audio: Path, tmp_path: Path) -> None:
+    given = utterances(audio, 20)
+    more, enough = SilentProgress(), SilentProgress()
+    corpus = prepared(tmp_path / "more", recipe(given, max_hours=2.0), more)
+    minutes = corpus.facts["entries"]["a"]["hours"] * 60
+    (line,) = [line for line in more.said if "asked for" in line]
+    assert line.startswith(f"a: asked for 2.00 h, accepted {minutes:.1f} min") and "`margin`" in line
+    prepared(tmp_path / "enough", recipe(given, max_hours=7 / 3600), enough)
+    assert not [line for line in enough.said if "asked for" in line]
+
+
 def test_recordings_of_16_khz_are_never_taken_silently() -> None:
     assert PrepareTable().narrowband_hz > 8000
 

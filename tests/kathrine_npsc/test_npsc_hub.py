@@ -13,6 +13,8 @@ from kathrine.datafiles import bundled_sample
 
 REPO = "NbAiLab/NPSC"
 NPSC = "kathrine_npsc.source:NpscSource"
+SETTINGS = {"validation_speakers": "any", "merge_seconds": 0.0}
+"""The sample's few speakers are in every split; joined clips have their own tests."""
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def ask(hub: Hub, tmp_path: Path, wishes: dict | None = None, environment: dict 
     return source_client.ask_hub(
         hub.environment(tmp_path / "home", **(environment or {})),
         NPSC,
-        options,
+        {**SETTINGS, **options},
         tmp_path / "workspace",
         wishes or {},
     )
@@ -66,7 +68,7 @@ def test_nothing_that_decodes_audio_for_datasets_is_imported(hub, tmp_path):
 
 
 def test_hub_and_folder_give_the_same_utterances(hub, tmp_path):
-    local = source_client.run_source(NPSC, {"root": str(hub.folder)}, tmp_path / "elsewhere")
+    local = source_client.run_source(NPSC, {"root": str(hub.folder), **SETTINGS}, tmp_path / "elsewhere")
     remote = ask(hub, tmp_path)
 
     def plain(told: dict) -> list[dict]:
@@ -178,3 +180,35 @@ def test_without_a_network_it_fails_soon_with_a_remedy(hub, tmp_path):
     told = ask(hub, tmp_path, environment={"HF_ENDPOINT": "http://127.0.0.1:9"})
     assert "could not be fetched" in told["error"] and "local folder" in told["hint"]
     assert time.monotonic() - start < 40
+
+
+def test_a_redirect_is_followed_and_wrong_bytes_of_the_right_length_are_fetched_again(hub, tmp_path):
+    name = "data/train/20200107_48K_mp3.tar.gz"
+    whole = {path.name: path.read_bytes() for path in hub.folder.glob("data/train/*.gz")}
+    hub.redirect(name)
+    hub.corrupt(name, first=1000)
+    told = ask(hub, tmp_path)
+    assert len(told["utterances"]) == 50 and 302 in [entry.status for entry in hub.log]
+    assert any(name in line and "SHA-256" in line for line in told["said"])
+    assert hub.fetched(".tar.gz").count(name) == 2
+    blob = next(path for path in (tmp_path / "workspace" / "hub").rglob(Path(name).name))
+    assert blob.read_bytes() == whole[blob.name]
+
+
+def test_an_archive_that_keeps_coming_damaged_is_refused_and_what_is_whole_is_kept(hub, tmp_path):
+    name = "data/train/20200114_48K_mp3.tar.gz"
+    hub.corrupt(name, first=1000, times=99)
+    told = ask(hub, tmp_path)
+    assert name in told["error"] and "SHA-256" in told["error"] and "kept" in told["hint"]
+    hub.corruptions.clear()
+    hub.log.clear()
+    assert len(ask(hub, tmp_path)["utterances"]) == 50
+    assert name in hub.fetched(".tar.gz") and len(hub.fetched(".tar.gz")) == len(set(hub.fetched(".tar.gz"))) < 4
+
+
+@pytest.mark.parametrize(("status", "expected"), [(401, "log in"), (404, "try again")])
+def test_a_day_that_is_refused_is_named_with_the_remedy(hub, tmp_path, status, expected):
+    name = "data/train/20200114.json"
+    hub.fail(name, status, times=99)
+    told = ask(hub, tmp_path)
+    assert name in told["error"] and expected in told["hint"]

@@ -2,7 +2,8 @@
 
 It answers what huggingface_hub asks when it reads: repository facts, file listings, paths-info, HEAD and GET
 of files with ranges, and errors with their codes. Contents come from folders. Every request is kept in `log`;
-faults can be planted: a body that breaks off, a 503 once.
+faults can be planted: a body that breaks off, one that stalls, one with wrong bytes, a 503 once. Large files can be
+answered by a redirect to another address, and ranges can be switched off.
 
 The client reads its settings at import, so tests run it in a process of its own: see `environment` and
 `run_client`. Uploads: hub_writes.py. Not covered: Xet, pull requests.
@@ -86,6 +87,11 @@ class Hub:
         self.log: list[Request] = []
         self.truncations: dict[str, tuple[int, int]] = {}
         self.failures: dict[str, tuple[int, int]] = {}
+        self.corruptions: dict[str, tuple[int, int]] = {}
+        self.stalls: dict[str, tuple[int, int]] = {}
+        self.stalled = threading.Event()
+        self.redirected: set[str] = set()
+        self.gives_ranges = True
         self.lock = threading.Lock()
         handler = type("Handler", (self.handler,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -134,6 +140,20 @@ class Hub:
     def fail(self, file: str, status: int = 503, times: int = 1) -> None:
         """Answer `status` to the next `times` GETs of a file."""
         self.failures[file] = (status, times)
+
+    def corrupt(self, file: str, first: int = 0, times: int = 1) -> None:
+        """Send a file with every byte changed from byte `first` of the body on, its length unchanged, the next `times`
+        times."""
+        self.corruptions[file] = (first, times)
+
+    def stall(self, file: str, keep: int) -> None:
+        """Send `keep` bytes of a file once, then nothing more for as long as the client waits (20 s at most);
+        `stalled` is set when it does."""
+        self.stalls[file] = (keep, 1)
+
+    def redirect(self, file: str) -> None:
+        """Answer for a file with the address where it lies, as the Hub does for what it keeps in LFS."""
+        self.redirected.add(file)
 
     def planted(self, plans: dict[str, tuple[int, int]], file: str) -> int | None:
         """The value of a planted fault, used up by one; None when there is none left."""

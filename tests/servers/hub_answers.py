@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -20,6 +21,7 @@ class HubHandler(BaseHTTPRequestHandler):
     hub: Hub
     protocol_version = "HTTP/1.1"
     file = ""
+    waits = False
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing on the console: the log is in memory."""
@@ -37,7 +39,16 @@ class HubHandler(BaseHTTPRequestHandler):
             self.wfile.write(body if cut < 0 else body[:cut])
         if cut >= 0:
             self.wfile.flush()
+            if self.waits:
+                self.hub.stalled.set()
+                self.wait_for_the_client()
             self.close_connection = True
+
+    def wait_for_the_client(self) -> None:
+        """Until it hangs up, 20 s at most."""
+        self.connection.settimeout(20)
+        with contextlib.suppress(OSError):
+            self.connection.recv(1)
 
     def send_json(self, content: object, status: int = 200) -> None:
         self.send(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
@@ -75,9 +86,9 @@ class HubHandler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if match := re.fullmatch(r"/api/(models|datasets|spaces)/([^/]+/[^/]+)(/.*)?", path):
             self.answer_api(match[1], match[2], match[3] or "")
-        elif match := re.fullmatch(r"/((?:datasets|spaces)/)?([^/]+/[^/]+)/resolve/(.+)", path):
-            kind = (match[1] or "models/").rstrip("/")
-            self.answer_file(kind, match[2], match[3])
+        elif match := re.fullmatch(r"(/cdn)?/((?:datasets|spaces)/)?([^/]+/[^/]+)/resolve/(.+)", path):
+            kind = (match[2] or "models/").rstrip("/")
+            self.answer_file(kind, match[3], match[4], elsewhere=bool(match[1]))
         else:
             self.refuse("NotFound")
 
@@ -155,8 +166,8 @@ class HubHandler(BaseHTTPRequestHandler):
                 entries.append(entry_of(file, facts))
         self.send_json(entries)
 
-    def answer_file(self, kind: str, name: str, rest: str) -> None:
-        """A file's facts or content, whole or a range of it."""
+    def answer_file(self, kind: str, name: str, rest: str, elsewhere: bool) -> None:
+        """A file's facts or content, whole or a range of it. elsewhere: at the address that a redirect named."""
         revision_name, file = split_revision(self.hub.repositories.get((kind, name)), rest)
         revision = self.revision(kind, name, revision_name)
         if revision is None:
@@ -166,9 +177,15 @@ class HubHandler(BaseHTTPRequestHandler):
             self.refuse("EntryNotFound", **{"X-Repo-Commit": revision.sha})
             return
         self.file = file
-        headers = {"X-Repo-Commit": revision.sha, "ETag": f'"{facts.oid}"', "Accept-Ranges": "bytes"}
+        headers = {"X-Repo-Commit": revision.sha, "ETag": f'"{facts.oid}"'}
+        if self.hub.gives_ranges:
+            headers["Accept-Ranges"] = "bytes"
         if facts.lfs:
             headers |= {"X-Linked-Etag": f'"{facts.oid}"', "X-Linked-Size": str(facts.size)}
+        if file in self.hub.redirected and not elsewhere:
+            self.file = ""  # nothing of it is sent here
+            self.send(302, headers=headers | {"Location": f"{self.hub.url}/cdn{self.path}", "Content-Length": "0"})
+            return
         if self.command == "HEAD":
             self.send(200, headers=headers | {"Content-Length": str(facts.size)})
             return
@@ -176,14 +193,20 @@ class HubHandler(BaseHTTPRequestHandler):
             self.send(status, b"planted", {"Retry-After": "0"})
             return
         body, status = facts.path.read_bytes(), 200
-        if match := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+        asked = self.headers.get("Range", "") if self.hub.gives_ranges else ""
+        if match := re.fullmatch(r"bytes=(\d+)-(\d*)", asked):
             first, last = int(match[1]), min(int(match[2] or facts.size - 1), facts.size - 1)
             if first >= facts.size:
                 self.send(416, headers={"Content-Range": f"bytes */{facts.size}"})
                 return
             headers["Content-Range"] = f"bytes {first}-{last}/{facts.size}"
             body, status = body[first : last + 1], 206
+        if (first := self.hub.planted(self.hub.corruptions, file)) is not None:
+            body = body[:first] + bytes(byte ^ 0xFF for byte in body[first:])
         keep = self.hub.planted(self.hub.truncations, file)
+        if (stall := self.hub.planted(self.hub.stalls, file)) is not None:
+            keep = stall
+        self.waits = stall is not None
         self.send(
             status,
             body,

@@ -113,3 +113,23 @@ def test_the_real_client_takes_a_snapshot(hub, folder, tmp_path):
     made = Path(done.stdout.strip())
     for path in folder.rglob("*.*"):
         assert (made / path.relative_to(folder)).read_bytes() == path.read_bytes()
+
+
+def test_a_file_can_lie_elsewhere_with_wrong_bytes_and_without_ranges(hub, folder, tmp_path):
+    path = f"/datasets/{NAME}/resolve/main/big.safetensors"
+    content = (folder / "big.safetensors").read_bytes()
+    hub.corrupt("big.safetensors", first=25000)
+    damaged = ask(hub, path)[2]
+    assert damaged[:25000] == content[:25000] and damaged[25000:] != content[25000:] and len(damaged) == len(content)
+    assert ask(hub, path)[2] == content
+
+    hub.redirect("big.safetensors")
+    code = "import sys, huggingface_hub as h; print(h.hf_hub_download(*sys.argv[1:], repo_type='dataset'))"
+    done = run_client(code, hub.environment(tmp_path / "home"), NAME, "big.safetensors")
+    assert Path(done.stdout.strip()).read_bytes() == content, done.stderr
+    assert [entry.status for entry in hub.log if entry.path == path][-1] == 302
+    assert hub.log[-1].path == "/cdn" + path
+
+    hub.gives_ranges = False
+    status, headers, body = ask(hub, path, Range="bytes=0-9")
+    assert (status, body) == (200, content) and "Accept-Ranges" not in headers
