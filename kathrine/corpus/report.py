@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kathrine.corpus.gates import EXPLANATIONS, count_reasons
 from kathrine.corpus.rows import Row
+from kathrine.speech.limits import pace
 from kathrine.types import Fingerprints, ModelFacts
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def entry_facts(source: str, rows: Sequence[Row], notes: Sequence[str]) -> dict[
     """Facts of one data entry: what was seen and kept, why the rest was not, hours, speakers, licence.
 
     splits: utterances and seconds of each. bandwidth_hz: median of the kept recordings, 0 without any.
-    cut_share: of the kept utterances, those that end mid-speech."""
+    cut_share: of the kept utterances, those that end mid-speech. pace: how long their letters are (`speech.limits`)."""
     kept = [row for row in rows if row.kept]
     bandwidths = [row.sound.bandwidth_hz for row in kept if row.sound is not None]
     rates = sorted({row.sound.original_rate for row in kept if row.sound is not None})
@@ -48,6 +49,9 @@ def entry_facts(source: str, rows: Sequence[Row], notes: Sequence[str]) -> dict[
         "cut_share": round(sum(row.cut for row in kept) / len(kept), 4) if kept else 0.0,
         "languages": sorted({row.utterance.language for row in kept if row.utterance.language}),
         "licence": sorted({row.utterance.facts["licence"] for row in kept if row.utterance.facts.get("licence")}),
+        "pace": pace(
+            [(row.seconds, row.seconds * (1 - row.sound.silence), row.letters) for row in kept if row.sound is not None]
+        ),
         "notes": list(notes),
     }
 

@@ -178,3 +178,22 @@ def test_a_prepared_corpus_is_a_source_for_another_recipe(tmp_path: Path, monkey
     loaded = load_recipe(str(other))
     (stage,) = checked_stages(loaded, sizes_of(loaded, second))
     assert stage.shares == {"prepared": 1.0}
+
+
+def test_limits_of_the_checks_are_learnt_from_the_corpus(tmp_path: Path) -> None:
+    """Facts of a corpus hold how long letters are; a run on it judges takes by that."""
+    from kathrine.corpus.prepare import prepare
+    from kathrine.progress import SilentProgress
+    from kathrine.recipe import load_recipe
+    from kathrine.speech.limits import limits_from
+    from kathrine.train.loaded import corpus_limits
+    from kathrine.workspace import Workspace
+
+    workspace = Workspace.default()
+    recipe = load_recipe("kathrine:curriculum", "smoke", workspace=workspace)
+    corpus = prepare(recipe, workspace, SilentProgress())
+    paces = [entry["pace"] for entry in corpus.facts["entries"].values()]
+    assert all(0.03 < one["quickest"] < one["slowest"] < 0.3 for one in paces)
+    limits = corpus_limits(recipe, workspace)
+    assert limits == limits_from(paces) and limits.learnt_from == sum(one["utterances"] for one in paces) >= 50
+    assert limits.seconds_per_letter == pytest.approx(1.3 * max(one["slowest"] for one in paces))
