@@ -174,7 +174,7 @@ def made(run: RunRead) -> str:
         place = f"checkpoints/{step:08d}"
         rows.append([f'<a href="{place}/">{place}</a>', escape(", ".join(why))])
     for folder in run.exports:
-        files = sorted(path.name for path in folder.iterdir())
+        files = names_in(folder)
         links = ", ".join(f'<a href="export/{_link(folder.name)}/{_link(name)}">{escape(name)}</a>' for name in files)
         rows.append([f'<a href="export/{_link(folder.name)}/">export/{escape(folder.name)}</a>', links])
     rows += [
@@ -184,6 +184,14 @@ def made(run: RunRead) -> str:
     ]
     rows = [[place, f'<span class="wrap">{more}</span>'] for place, more in rows]
     return table_html(["folder", ""], rows, set()) if rows else ""
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names in a folder; none where it went while the page was made, as an export does that is made anew."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return []
 
 
 def _link(name: str) -> str:

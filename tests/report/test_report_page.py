@@ -229,6 +229,14 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     assert not page.all("b") or all("class" not in one for one in page.all("b"))
 
 
+def test_an_export_that_goes_while_the_page_is_made(tmp_path: Path) -> None:
+    written_run(tmp_path, [step()])
+    (tmp_path / "export" / "adapter").mkdir(parents=True)
+    run = read_run(tmp_path)
+    shutil.rmtree(tmp_path / "export")
+    assert "export/adapter" in Page(report_html(run, Sounds(tmp_path))).text
+
+
 # --------------------------------------------------------------------------- samples and scores
 
 
