@@ -200,11 +200,13 @@ def _is_on(table: Any) -> bool:
 
 
 def _check_roots(layer: Layer, path: KeyPath, options: Options) -> None:
-    """Report folders that do not exist, of options that take a folder or an id."""
+    """Report folders that do not exist, of options that take a folder or an id; a component that says so itself marks
+    its option with `"checked": True`."""
     for name, field in type(options).model_fields.items():
         extra = field.json_schema_extra
         value = getattr(options, name)
-        named = isinstance(extra, dict) and extra.get("path") == "or_id" and isinstance(value, str)
+        mark = extra if isinstance(extra, dict) else {}
+        named = mark.get("path") == "or_id" and not mark.get("checked") and isinstance(value, str)
         if named and value.startswith("/") and not Path(value).exists():
             layer.report((*path, name), f"there is no {value}")
 

@@ -1,9 +1,11 @@
-"""A source for recordings that are listed in a JSON Lines file."""
+"""A source for anyone's recordings: JSON Lines, LJSpeech, Piper, audiofolder, NeMo, Lhotse, Common Voice, Kaldi, pairs
+of recording and text, Parquet."""
 
 from __future__ import annotations
 
 import kathrine
-from kathrine_manifest.source import Manifest, ManifestOptions
+from kathrine_manifest.options import ManifestOptions
+from kathrine_manifest.source import Manifest
 
 __all__ = ["Manifest", "ManifestOptions"]
 

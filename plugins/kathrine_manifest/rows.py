@@ -1,51 +1,98 @@
-"""Rows of a manifest to utterances, every mistake with its line."""
+"""Rows of a table to utterances: which key says what, and everything that is wrong with a row."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kathrine.types import Split, Utterance
 
-DEFAULT_KEYS = {
-    "id": "id",
-    "audio": "audio",
-    "text": "text",
-    "speaker": "speaker",
-    "language": "language",
-    "reference": "ref_audio",
-    "codes": "audio_codes",
-    "split": "split",
-    "start": "start",
-    "end": "end",
-    "seconds": "duration",
-    "cut": "cut",
+ALIASES: dict[str, tuple[str, ...]] = {
+    "id": ("id", "utt_id", "utterance_id"),
+    "audio": ("audio", "audio_path", "audio_filepath", "audio_file", "file_name", "wav", "path"),
+    "text": ("text", "sentence", "transcript", "transcription"),
+    "speaker": ("speaker", "speaker_id", "speaker_name", "client_id"),
+    "language": ("language", "lang", "locale"),
+    "reference": ("ref_audio", "ref_audio_path", "reference_audio", "reference"),
+    "codes": ("audio_codes", "codes"),
+    "split": ("split",),
+    "start": ("start", "offset"),
+    "end": ("end",),
+    "seconds": ("duration", "seconds"),
+    "cut": ("cut",),
 }
-"""What a row can say -> the key under which it says it."""
+"""What a row can say -> the keys under which it may say it, in this order: those of the official trainer and its
+forks, of NeMo, of Common Voice and of datasets on the Hub."""
+
+DEFAULT_KEYS = {name: keys[0] for name, keys in ALIASES.items()}
+"""What a row can say -> the key that messages name."""
 
 SPLITS: dict[str, Split] = {"train": "train", "validation": "validation", "test": "test"}
 SPLITS |= dict.fromkeys(("val", "valid", "dev", "eval"), "validation")
 
+Find = Callable[[str, str], tuple[Path, str]]
+"""(path as written, folder of its table) -> the recording, and why it may not be read, or an empty string."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row as a reader found it. place: `file:line`. row: parsed, or None with the problem that kept it from being.
+    base: folder of its table within the corpus. split: what the table's name says. id: for a row whose keys name none.
+    """
+
+    place: str
+    row: Any = None
+    problem: str = ""
+    base: str = ""
+    split: Split | None = None
+    id: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to read a row. keys: see DEFAULT_KEYS. texts: further text variants by key. root: where relative
-    paths start. speaker and language: for rows that name none. licence: told in reports."""
+    """How to read a row.
 
-    root: Path
-    keys: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_KEYS))
+    keys: explicit keys by what they say (see ALIASES); one with braces puts several together: "{pid}_{file}". texts:
+    further text variants by key. speaker and language: for rows that name none; each_own: a row that names no speaker
+    is by somebody of its own. textual: numbers are written as text. licence: told in reports.
+    """
+
+    keys: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     speaker: str = "speaker"
+    each_own: bool = False
     language: str = ""
     licence: str = ""
+    textual: bool = False
 
-    def known(self) -> set[str]:
-        """Keys of a row that are read."""
-        return {*self.keys.values(), *self.texts.values()}
+    def key(self, name: str, row: Mapping[str, Any]) -> str:
+        """The key under which this row says `name`: the explicit one, else the first alias that it has."""
+        if name in self.keys:
+            return self.keys[name]
+        return next((key for key in ALIASES[name] if row.get(key) is not None), DEFAULT_KEYS[name])
+
+    def read_keys(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """What of this row is read: name -> key."""
+        chosen = {name: self.key(name, row) for name in ALIASES}
+        return {name: key for name, key in chosen.items() if has(row, key)}
+
+
+@cache
+def columns_of(key: str) -> tuple[str, ...]:
+    """The columns that a key names: itself, or those in its braces."""
+    return tuple(re.findall(r"\{([^{}]+)\}", key)) or (key,)
+
+
+def has(row: Mapping[str, Any], key: str) -> bool:
+    """Whether a row says something under a key."""
+    return all(row.get(column) is not None for column in columns_of(key))
 
 
 class _Fields:
@@ -56,29 +103,43 @@ class _Fields:
         self.problems: list[str] = []
 
     def text(self, name: str) -> str:
-        return self._text(self.layout.keys[name])
+        return self.under(self.layout.key(name, self.row))
+
+    def under(self, key: str) -> str:
+        """Text under a key, or of several put together; empty where one of them says nothing."""
+        columns = columns_of(key)
+        if columns == (key,):
+            return self._text(key)
+        values = {column: self._text(column) for column in columns}
+        filled = re.sub(r"\{([^{}]+)\}", lambda found: values[found[1]], key)
+        return filled if all(values.values()) else ""
 
     def _text(self, key: str) -> str:
         value = self.row.get(key)
+        if isinstance(value, dict):  # as datasets writes recordings
+            value = value.get("path")
         if value is None:
             return ""
         # Speakers and ids are often plain numbers.
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if not isinstance(value, str):
-            self.problems.append(f"'{key}' has to be a string, not {json.dumps(value)[:40]}")
+            self.problems.append(f"'{key}' has to be a string, not {json.dumps(value, default=str)[:40]}")
             return ""
         return value
 
-    def variant(self, key: str) -> str:
-        return self._text(key)
-
     def number(self, name: str) -> float | None:
-        key = self.layout.keys[name]
+        key = self.layout.key(name, self.row)
         value = self.row.get(key)
-        if value is None:
+        if value is None or (self.layout.textual and value == ""):
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        if self.layout.textual and isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                value = self.row[key]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not value >= 0 or math.isinf(value):
             self.problems.append(f"'{key}' has to be a number of seconds, not {json.dumps(value)[:40]}")
             return None
         return float(value)
@@ -90,7 +151,7 @@ class _Fields:
         return SPLITS.get(written.lower()) if written else None
 
     def codes(self) -> tuple[tuple[int, ...], ...] | None:
-        key = self.layout.keys["codes"]
+        key = self.layout.key("codes", self.row)
         value = self.row.get(key)
         if value is None:
             return None
@@ -105,38 +166,47 @@ class _Fields:
         return tuple(map(tuple, frames))
 
 
-def utterance_of(row: Any, layout: Layout) -> tuple[Utterance | None, list[str]]:
-    """The utterance of one parsed line, or what is wrong with it."""
+def utterance_of(line: Line, layout: Layout, find: Find) -> tuple[Utterance | None, list[str]]:
+    """The utterance of one row, or what is wrong with it."""
+    row = line.row
+    if line.problem:
+        return None, [line.problem]
     if not isinstance(row, dict):
         return None, ["a line has to hold a JSON object"]
     fields = _Fields(row, layout)
     text = fields.text("text")
-    if layout.keys["text"] not in row:
-        fields.problems.append(f"no '{layout.keys['text']}'")
+    text_key = layout.key("text", row)
+    if not any(column in row for column in columns_of(text_key)):
+        fields.problems.append(f"no '{text_key}'")
     recording, codes = fields.text("audio"), fields.codes()
-    audio = layout.root / recording if recording else None
-    if audio is None and codes is None and not fields.problems:
-        fields.problems.append(f"neither '{layout.keys['audio']}' nor '{layout.keys['codes']}'")
+    if not recording and codes is None and not fields.problems:
+        fields.problems.append(f"neither '{layout.key('audio', row)}' nor '{layout.key('codes', row)}'")
     start, end, seconds = fields.number("start"), fields.number("end"), fields.number("seconds")
     if start is not None and end is None and seconds is not None:
         end = start + seconds
     if end is not None and end <= (start or 0.0):
         fields.problems.append(f"ends at {end} s, before it starts")
-    reference = fields.text("reference")
-    variants = {name: fields.variant(key) for name, key in layout.texts.items() if row.get(key) is not None}
+    files: dict[str, Path | None] = {"audio": None, "reference": None}
+    for name, written in (("audio", recording), ("reference", fields.text("reference"))):
+        if written:
+            files[name], problem = find(written, line.base)
+            fields.problems += [problem] if problem else []
+    variants = {name: fields.under(key) for name, key in layout.texts.items() if has(row, key)}
+    made = ("" if line.id and "id" not in layout.keys else fields.text("id").strip()) or line.id
+    made = made or stable_id(recording, start, end, text)
     utterance = Utterance(
-        id=fields.text("id") or stable_id(recording, start, end, text),
-        audio=audio,
+        id=made,
+        audio=files["audio"],
         texts={"text": text, **variants},
-        speaker=fields.text("speaker") or layout.speaker,
+        speaker=fields.text("speaker").strip() or (made if layout.each_own else layout.speaker),
         language=fields.text("language") or layout.language,
-        split=fields.split(),
+        split=fields.split() or line.split,
         start=start,
         end=end,
         seconds=seconds or None,
-        reference=layout.root / reference if reference else None,
+        reference=files["reference"],
         codes=codes,
-        cut=row.get(layout.keys["cut"]) is True,
+        cut=row.get(layout.key("cut", row)) is True,
         facts={"licence": layout.licence} if layout.licence else {},
     )
     return (None if fields.problems else utterance), fields.problems
@@ -146,37 +216,5 @@ def stable_id(audio: str, start: float | None, end: float | None, text: str) -> 
     """An id that follows from the recording's path as written and its part; from the text without a
     recording."""
     what = [audio, start, end] if audio else ["text", text]
-    stem = Path(audio).stem if audio else "codes"
+    stem = Path(audio.replace("\\", "/")).stem if audio else "codes"
     return f"{stem}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]}"
-
-
-def lines(path: Path) -> Iterator[tuple[int, Any, str]]:
-    """Line number, parsed value, and what is wrong with the line where it can not be parsed."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield number, json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8")), ""
-            except UnicodeDecodeError:
-                yield number, None, "not UTF-8"
-            except json.JSONDecodeError as error:
-                yield number, None, f"not JSON: {error.msg} at column {error.colno}"
-
-
-def problems_of(path: Path, layout: Layout) -> tuple[list[str], dict[str, int]]:
-    """All that is wrong with a manifest, as `file:line: sentence`, and how many rows hold each key nobody
-    reads."""
-    found: list[str] = []
-    unread: dict[str, int] = {}
-    first_line: dict[str, int] = {}
-    for number, row, problem in lines(path):
-        utterance, problems = (None, [problem]) if problem else utterance_of(row, layout)
-        if utterance is not None:
-            before = first_line.setdefault(utterance.id, number)
-            if before != number:
-                problems = [f"the id '{utterance.id}' stands in line {before} already"]
-            for key in row.keys() - layout.known():
-                unread[key] = unread.get(key, 0) + 1
-        found += [f"{path.name}:{number}: {each}" for each in problems]
-    return found, unread

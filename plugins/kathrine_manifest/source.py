@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field
-
-from kathrine.components import Options, Source, SourceContext
+from kathrine.components import Source, SourceContext
+from kathrine.datafiles import DataFiles, LocalFiles, open_files
 from kathrine.errors import KathrineError
 from kathrine.types import Utterance
-from kathrine_manifest.rows import DEFAULT_KEYS, Layout, lines, problems_of, utterance_of
+from kathrine_manifest import fetching
+from kathrine_manifest.archives import Shelf
+from kathrine_manifest.corpus import Corpus, plural
+from kathrine_manifest.formats import Format, named, recognised, the_one
+from kathrine_manifest.options import ManifestOptions, is_hub_id, option_problems
+from kathrine_manifest.places import Places
+from kathrine_manifest.reading import Reading, Report
+from kathrine_manifest.rows import Layout
 
-MOST_SHOWN = 20
-
-
-class ManifestOptions(Options):
-    """A JSON Lines file, one utterance a line."""
-
-    path: str = Field(json_schema_extra={"path": True})
-    """The file."""
-    root: str = Field(default="", json_schema_extra={"path": True})
-    """Folder in which relative paths of recordings start; empty: the file's own folder."""
-    keys: dict[str, str] = Field(default_factory=dict)
-    """Names of keys where they differ from the default: `{audio = "audio_filepath", start = "offset"}` reads
-    NeMo's manifests. Fields: id, audio, text, speaker, language, reference, codes, split, start, end,
-    seconds, cut."""
-    texts: dict[str, str] = Field(default_factory=dict)
-    """Further written forms of the transcript: variant name -> key."""
-    speaker: str = Field(default="speaker", min_length=1)
-    """Speaker of rows that name none."""
-    language: str = ""
-    """Language of rows that name none, as the model's language tag is called."""
-    licence: str = ""
-    """Licence of the recordings, told in reports and on cards."""
+EXPORT = "refs/convert/parquet"
+"""Where the Hub keeps the Parquet copies of a dataset."""
 
 
 class Manifest(Source):
-    """Recordings, or codes, listed in a JSON Lines file."""
+    """Recordings with their transcripts, in any of the usual formats."""
 
     name = "manifest"
     Options = ManifestOptions
@@ -47,49 +34,136 @@ class Manifest(Source):
     def variants(self) -> tuple[str, ...]:
         return ("text", *self.options.texts)
 
-    @property
-    def path(self) -> Path:
-        return Path(self.options.path).expanduser()
-
-    def layout(self) -> Layout:
-        """How the rows are read."""
-        options = self.options
-        return Layout(
-            root=(Path(options.root).expanduser() if options.root else self.path.parent).absolute(),
-            keys=DEFAULT_KEYS | options.keys,
-            texts=options.texts,
-            speaker=options.speaker,
-            language=options.language,
-            licence=options.licence,
-        )
-
     def problems(self) -> Iterator[str]:
-        for name in self.options.keys.keys() - DEFAULT_KEYS.keys():
-            yield f"keys: there is no field '{name}'; fields are {', '.join(DEFAULT_KEYS)}"
-        if "text" in self.options.texts:
-            yield "texts: the variant 'text' is named in keys"
-        if not self.path.is_file():
-            yield f"path: {self.options.path} does not exist"
+        yield from option_problems(self.options)
 
     def prepare(self, context: SourceContext) -> None:
-        """Check every row before any work. Raises KathrineError with all mistakes, as `file:line:
-        sentence`."""
-        if not self.path.is_file():
-            raise KathrineError(f"the manifest {self.options.path} does not exist", "look at the option 'path'")
-        found, unread = problems_of(self.path, self.layout())
-        if found:
-            more = [f"  and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
-            shown = [f"  {line}" for line in found[:MOST_SHOWN]]
-            raise KathrineError("\n".join([f"{len(found)} mistakes in the manifest:", *shown, *more]))
-        for key, count in sorted(unread.items()):
-            context.progress.say(f"{self.path.name}: '{key}' is not read ({count} rows)")
+        """Recognise the format, look at every row, and fetch or unpack what the run can use.
+
+        Raises: KathrineError with all mistakes, as `file:line: sentence`.
+        """
+        reading = self.open(context)
+        reading.check_columns()
+        fetching.unpack(reading, context, self.label)
+        report = reading.check()
+        context.progress.say(f"{self.label}: {reading.format.title}: {reading.evidence}; {report.sentence()}")
+        if renamed := report.recognised_keys():
+            context.progress.say(f"{self.label}: {renamed}")
+        reading.refuse_or_tell(report, context.progress.warn, self.label)
+        tell(reading, report, context, self.label)
+        if reading.places.top is None:
+            with context.progress.task(f"{self.label}: recordings", report.utterances) as advance:
+                for _ in fetching.taken(reading, context, advance):
+                    pass
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
-        layout: Layout = self.layout()
-        for _, row, _ in lines(self.path):
-            utterance: Utterance | None
-            problems: list[Any]
-            utterance, problems = utterance_of(row, layout)
-            if utterance is None:
-                raise KathrineError(f"{self.path} changed while it was read: {problems[0]}", "run the command again")
-            yield utterance
+        reading = self.open(context)
+        fetching.unpack(reading, context, self.label)
+        yield from fetching.taken(reading, context, None)
+
+    def open(self, context: SourceContext) -> Reading:
+        """The corpus in its format. Raises: KathrineError where none is recognised, or more than one."""
+        options, keys = self.options, self.options.named_keys()
+        path = Path(options.path).expanduser()
+        single = path.name if path.is_file() else ""
+        if (
+            not single
+            and not path.exists()
+            and not options.path.startswith("kathrine:")
+            and not is_hub_id(options.path)
+        ):
+            raise KathrineError(f"the manifest {options.path} does not exist", "look at the option 'path'")
+        corpus = Corpus(
+            self._files(context, str(path.parent if single else options.path), options.revision),
+            single,
+            tuple(options.files),
+            tuple(options.splits),
+            options.encoding,
+            keys.get("audio", ""),
+            keys.get("text", ""),
+            keys.get("reference", ""),
+            options.allow_outside,
+        )
+        licence = options.licence or ("" if single else licence_of_card(corpus))
+        chosen, evidence, corpus = self._format(corpus, context)
+        return Reading(
+            corpus,
+            chosen,
+            evidence,
+            options,
+            Layout(
+                keys=keys,
+                texts=options.texts,
+                speaker=options.speaker,
+                each_own=options.no_speaker == "each",
+                language=options.language,
+                licence=licence,
+                textual=chosen.textual,
+            ),
+            Places(
+                corpus.files,
+                Path(options.root).expanduser().absolute() if options.root else None,
+                options.allow_outside,
+                Shelf() if options.archives else None,
+            ),
+        )
+
+    def _files(self, context: SourceContext, root: str, revision: str) -> DataFiles:
+        return open_files(root, revision, context.workspace, context.folder, context.offline, context.progress.say)
+
+    def _format(self, corpus: Corpus, context: SourceContext) -> tuple[Format, str, Corpus]:
+        """The format, what speaks for it, and the corpus: that of a dataset's Parquet export where its own files are
+        in no format."""
+        candidates = self._candidates(corpus)
+        local = isinstance(corpus.files, LocalFiles)
+        if not candidates and not local and self.options.revision == "main" and not self.options.archives:
+            try:
+                export = replace(corpus, files=self._files(context, self.options.path, EXPORT))
+            except KathrineError:
+                return *the_one([], corpus), corpus  # says what the dataset holds
+            candidates = [found for found in self._candidates(export) if found[0].name == "parquet"]
+            corpus = export if candidates else corpus
+        return *the_one(candidates, corpus), corpus
+
+    def _candidates(self, corpus: Corpus) -> list[tuple[Format, str]]:
+        """Formats that may be meant, with what speaks for each; the one that the recipe names, where it names one."""
+        if self.options.format == "auto":
+            return recognised(corpus)
+        chosen = named(self.options.format)
+        if chosen.name == "parquet" and not chosen.recognise(corpus):
+            return []
+        return [(chosen, chosen.recognise(corpus) or "as the recipe says")]
+
+
+def tell(reading: Reading, report: Report, context: SourceContext, label: str) -> None:
+    """Warn of recordings and texts that are not there, and say which keys nobody reads."""
+    warn = context.progress.warn
+    if report.missing.count:
+        none = report.missing.count == report.recordings
+        hint = f"; none of them does: do their paths start in {reading.places.top or 'the dataset'} (option root)?"
+        warn(
+            f"{label}: {plural(report.missing.count, 'recording')} {'does' if report.missing.count == 1 else 'do'} not "
+            f"exist{hint if none else ''}\n{report.missing.lines()}"
+        )
+    if report.empty.count:
+        warn(
+            f"{label}: {plural(report.empty.count, 'text')} {'is' if report.empty.count == 1 else 'are'} empty\n"
+            f"{report.empty.lines()}"
+        )
+    where = reading.corpus.single or reading.corpus.files.label
+    if reading.format.columns is not None:
+        if report.unread:
+            context.progress.say(f"{where}: not read: {', '.join(sorted(report.unread))}")
+        return
+    for key, count in sorted(report.unread.items()):
+        context.progress.say(f"{where}: '{key}' is not read ({plural(count, 'row')})")
+
+
+def licence_of_card(corpus: Corpus) -> str:
+    """`license:` in the front matter of a dataset's card, or an empty string."""
+    if not corpus.has("README.md"):
+        return ""
+    text = corpus.fetch("README.md").read_text(encoding="utf-8", errors="replace")
+    match = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
+    found = re.search(r"^license:\s*['\"]?([\w.+-]+)", match[1], re.MULTILINE) if match else None
+    return found[1] if found else ""
