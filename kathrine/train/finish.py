@@ -20,6 +20,7 @@ from kathrine.corpus.mixture import Corpus
 from kathrine.corpus.prompting import Prompter
 from kathrine.recipe.recipe import Recipe
 from kathrine.train.checkpoint import Saved, pick
+from kathrine.train.drift import drift_of, write_drift
 from kathrine.train.folder import RunFolder
 from kathrine.train.judging import choice_reason
 from kathrine.train.outcome import every_loss, final_table
@@ -59,6 +60,9 @@ def finish(end: Finished) -> list[ExportResult]:
     if end.recipe.train.export_from == "best":
         end.progress.say(f"best checkpoint: {choice_reason(end.state, end.recipe.validation)}")
     end.model.network.eval()
+    with end.progress.task("measuring how far each part has moved"):
+        drift = drift_of(end.model, end.recipe.strategies, end.trainable.claims)
+    write_drift(end.folder.path, saved.step, weights_from, drift)
     exports = export(end, saved, weights_from)
     remove_old_takes(end.folder.samples)
     spoken = end.sampler.speak(end.folder.samples) if end.sampler.wanted else []

@@ -39,8 +39,8 @@ WITHOUT_EFFECT_KEYS = {
 
 
 class RunFolder:
-    """`recipe.toml`, `versions.json`, `console.log`, `metrics.jsonl`, `timing.jsonl`, `checkpoints/`,
-    `samples/`, `export/`."""
+    """`recipe.toml`, `versions.json`, `plan.json`, `console.log`, `metrics.jsonl`, `timing.jsonl`, `checkpoints/`,
+    `samples/`, `drift.json`, `export/`, `outcome.json`, `report.html`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -187,12 +187,12 @@ def recipe_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
     One line a key, with its whole path, so that each line can be read without any context.
     """
-    before, after = (_flat(relevant(document)) for document in (old, new))
+    before, after = (flat(relevant(document)) for document in (old, new))
     lines = difflib.unified_diff(before, after, "recipe.toml of the run", "the recipe now", lineterm="", n=0)
     return "\n".join(line for line in lines if not line.startswith("@@"))
 
 
-def _flat(document: Mapping[str, Any]) -> list[str]:
+def flat(document: Mapping[str, Any]) -> list[str]:
     """`path.to.key = value` for every key; tables keep their order, since that of strategies has a
     meaning."""
     lines: list[str] = []

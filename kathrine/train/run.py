@@ -20,6 +20,7 @@ from kathrine.recipe.plan import checked_stages, claims
 from kathrine.recipe.recipe import Recipe
 from kathrine.shell import environment, program, same_command
 from kathrine.train.folder import RunFolder, check_same_run
+from kathrine.train.reporting import ReportWatcher
 from kathrine.train.signals import Stopped, stopping
 from kathrine.train.state import TrainState, stage_documents
 from kathrine.train.watchers import ConsoleWatcher, LoggedProgress, MetricsWriter
@@ -93,6 +94,7 @@ def _run(
 ) -> RunOutcome:
     from kathrine.train import setup
     from kathrine.train.alignment import next_frame_margin, refuse_misaligned
+    from kathrine.train.finish import data_facts
 
     # 3. to 6. until everything is ready. A signal here stops at once: what was made is kept.
     with stopping():
@@ -114,7 +116,8 @@ def _run(
         writer = MetricsWriter(folder.metrics, folder.timing)
         assert isinstance(progress, LoggedProgress)
         console = ConsoleWatcher(progress)
-        loop.tell(_events(recipe, [writer, console]))
+        report = ReportWatcher(folder.path, data_facts(corpus), progress)
+        loop.tell(_events(recipe, [writer, console, report]))
     else:
         console = None
         loop.tell(_events(recipe, []))

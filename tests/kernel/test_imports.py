@@ -17,7 +17,7 @@ LEVELS = [
     {"hookspecs", "recipe.tables", "recipe.quality"},
     {"catalog", "kinds"},
     {"recipe", "corpus", "speech", "inspect"},
-    {"train"},
+    {"train", "report"},
     {"testing", "toy", "toy_corpus"},
     {"cli", "__main__"},
 ]
