@@ -17,6 +17,7 @@ COMMANDS = {
     "prepare": "Fetch the data of a recipe and encode it; `run` does this by itself.",
     "data": "Show, find and play what was prepared: hours, reasons, utterances.",
     "speak": "Say texts with a run, a checkpoint, an adapter or a model, and measure what comes out.",
+    "evaluate": "Measure a run or model on sentences it never heard: errors, voice, flags, with intervals.",
     "listen": "Write a blind listening page of two or three systems, or score its results.",
     "check": "Find every mistake in a recipe and print its plan; needs no weights.",
     "inspect": "Look into a model: parts, parameters, what a recipe trains, self-test.",

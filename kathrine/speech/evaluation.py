@@ -127,8 +127,7 @@ def score_systems(systems: Sequence[System], metrics: Sequence[Metric], context:
     heard: dict[int, dict[str, dict[str, str]]] = {id(system): {} for system in systems}
     for system in systems:
         flags = {take.id: {"flagged": float(bool(take.flags))} for take in system.takes}
-        mean: Callable[..., dict[str, float]] = lambda rows: {"flagged": sum(r["flagged"] for r in rows) / len(rows)}  # noqa: E731
-        system.flagged = estimates(by_sentence(system.takes, flags), mean).get("flagged", Estimate(0.0))
+        system.flagged = estimates(by_sentence(system.takes, flags), flagged_share).get("flagged", Estimate(0.0))
     parts = [part for metric in metrics for part in metric.split()]
     for metric in sorted(parts, key=lambda one: one.reads_transcripts):
         opened = open_metric(metric, context, any(heard.values()))
@@ -142,6 +141,11 @@ def score_systems(systems: Sequence[System], metrics: Sequence[Metric], context:
                 if "heard" in row:
                     texts.setdefault(take, {})[metric.label] = str(row["heard"])
             system.results.append(result)
+
+
+def flagged_share(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Share of takes that have a flag."""
+    return {"flagged": sum(row["flagged"] for row in rows) / len(rows)}
 
 
 def open_metric(metric: Metric, context: MetricContext, has_transcripts: bool) -> MetricFacts | str:
@@ -167,9 +171,7 @@ def score_system(
 ) -> Result:
     """All takes of a system through one metric; scores that are there from before are taken as they are."""
     log, key = JsonLines(system.folder / SCORES), score_key(metric, facts)
-    known = {
-        row["take"]: row["values"] for row in log.rows() if row["metric"] == metric.label and row["key"] == key
-    }
+    known = {row["take"]: row["values"] for row in log.rows() if row["metric"] == metric.label and row["key"] == key}
     rows: dict[str, Mapping[str, Any]] = {}
     with context.progress.task(f"{metric.label}: {system.name}", total=len(system.takes)) as advance:
         for take in system.takes:
@@ -189,8 +191,8 @@ def score_system(
     if not scored:
         why = "no take could be scored: no reference, or nothing to hear"
         return Result(metric.label, metric.name, facts, why)
-    values = estimates(by_sentence(system.takes, scored), metric.summarise)
-    return Result(metric.label, metric.name, facts, "", values, scored, metric.shows, metric.summarise)
+    numbers = estimates(by_sentence(system.takes, scored), metric.summarise)
+    return Result(metric.label, metric.name, facts, "", numbers, scored, metric.shows, metric.summarise)
 
 
 def score_key(metric: Metric, facts: MetricFacts) -> str:
@@ -218,10 +220,14 @@ def by_sentence(takes: Sequence[Made], rows: Mapping[str, Mapping[str, Any]]) ->
 
 def read_wave(path: Path, rate: int = 0) -> tuple[np.ndarray, int]:
     """A recording as mono float32 [N], at its own rate or at another. Raises: KathrineError for one that is broken."""
+    import numpy as np
+    import soundfile
     import soxr
 
     from kathrine.corpus.audio import AudioRejected, read_audio, to_mono
 
+    if path.is_file() and path.suffix == ".wav" and soundfile.info(path).frames == 0:
+        return np.zeros(0, dtype=np.float32), soundfile.info(path).samplerate  # a take that ended before it began
     try:
         wave_NC, own = read_audio(path)
     except AudioRejected as error:

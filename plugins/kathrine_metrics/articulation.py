@@ -50,7 +50,7 @@ class Articulation(Metric):
     name = "articulation"
     version = f"1-{normalising.VERSION}"
     reads_transcripts = True
-    shows = dict.fromkeys([*CLASSES, "inserted"], "lower")  # type: ignore[assignment]
+    shows = dict.fromkeys([*CLASSES, "inserted"], "lower")
     Options = ArticulationOptions
     options: ArticulationOptions
     _code = ""

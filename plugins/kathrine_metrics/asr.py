@@ -28,8 +28,8 @@ class AsrOptions(Options):
     models: list[str] = Field(
         default_factory=lambda: ["NbAiLab/nb-whisper-large", "openai/whisper-large-v3"], min_length=1
     )
-    """Each is scored by itself: folders, ids of the Hub, or with faster_whisper "wheel:whisper-base", which is small and
-    labelled `smoke`. Two of them, since one that knows the language well repairs bad speech into good sentences."""
+    """Each is scored by itself: folders, ids of the Hub, or with faster_whisper "wheel:whisper-base", which is small
+    and labelled `smoke`. Two of them, since one that knows a language well repairs bad speech into good sentences."""
     revision: str = "main"
     """Of models of the Hub."""
     language: str = ""

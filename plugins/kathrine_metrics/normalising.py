@@ -108,6 +108,7 @@ def numbers_in_words(text: str, code: str) -> str:
 
 def ordinal(number: int, code: str) -> str:
     """A day's number in words, first to thirty-first; empty beyond."""
-    if not 1 <= number < len(NO_ORDINALS):
+    names = NO_ORDINALS.split()
+    if not 1 <= number < len(names):
         return ""
-    return NN_ORDINALS.get(number, NO_ORDINALS[number]) if code == "nn" else NO_ORDINALS[number]
+    return NN_ORDINALS.get(number, names[number]) if code == "nn" else names[number]

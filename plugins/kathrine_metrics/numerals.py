@@ -23,7 +23,7 @@ NO_ORDINALS = (
     "null første andre tredje fjerde femte sjette sjuende åttende niende tiende ellevte tolvte trettende fjortende "
     "femtende sekstende syttende attende nittende tjuende tjueførste tjueandre tjuetredje tjuefjerde tjuefemte "
     "tjuesjette tjuesjuende tjueåttende tjueniende trettiende trettiførste"
-).split()
+)
 NN_ORDINALS = {7: "sjuande", 8: "åttande", 9: "niande", 10: "tiande", 13: "trettande", 14: "fjortande", 15: "femtande"}
 LARGEST = 999_999_999
 HUNDREDS = range(1100, 2000)
@@ -43,10 +43,15 @@ def norwegian(number: int, one: str = "en") -> str:
         hundreds, rest = divmod(number, 100)
         words = f"{ones[hundreds]} hundre" if hundreds > 1 else "hundre"
         return f"{words} og {norwegian(rest, one)}" if rest else words
-    for size, name, plural in ((1_000_000, "million", "millioner" if one == "en" else "millionar"), (1000, "tusen", "")):
+    for size, name, plural in (
+        (1_000_000, "million", "millioner" if one == "en" else "millionar"),
+        (1000, "tusen", ""),
+    ):
         if number >= size:
             many, rest = divmod(number, size)
-            words = f"{norwegian(many, one)} {plural or name}" if many > 1 else name if size == 1000 else f"{one} {name}"
+            words = (
+                f"{norwegian(many, one)} {plural or name}" if many > 1 else name if size == 1000 else f"{one} {name}"
+            )
             if not rest:
                 return words
             return f"{words} {'og ' if rest < 100 else ''}{norwegian(rest, one)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from importlib.metadata import version
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from kathrine import Metric, MetricContext, MetricFacts, Options
@@ -100,7 +101,7 @@ def gaps_of(sound: np.ndarray) -> list[tuple[int, int]]:
     import numpy as np
 
     places = np.flatnonzero(sound)
-    return [(int(a) + 1, int(b)) for a, b in zip(places, places[1:], strict=False) if b - a > 1]
+    return [(int(a) + 1, int(b)) for a, b in pairwise(places) if b - a > 1]
 
 
 def has_breath(wave: np.ndarray, sample_rate: int, first: int, end: int, speech_db: float) -> bool:

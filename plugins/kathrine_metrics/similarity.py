@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kathrine import KathrineError, Metric, MetricContext, MetricFacts, Options
+from kathrine_metrics.hub_models import model_folder
 from kathrine_metrics.sound import RATE, at_rate
 from kathrine_metrics.whisper_models import sha256_of
 
@@ -21,8 +22,8 @@ REMEDY = "name a WavLM speaker verification model (WavLMForXVector) of the Hub, 
 
 class SimilarityOptions(Options):
     model: str = "microsoft/wavlm-base-plus-sv"
-    """A WavLM speaker verification model: an id of the Hub or a folder. "own": the spoken model's speaker encoder, which
-    gives the voice and so flatters it; a labelled smoke signal. Numbers of two models can not be compared."""
+    """A WavLM speaker verification model: an id of the Hub or a folder. "own": the spoken model's speaker encoder,
+    which gives the voice and so flatters it; a labelled smoke signal. Numbers of two models can not be compared."""
     revision: str = "main"
     """Of a model of the Hub."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -85,24 +86,8 @@ def own_embedder(
 
 def speaker_model(model: str, revision: str, context: MetricContext) -> tuple[Path, str]:
     """Folder of a speaker verification model and the sha256 of its weights. Raises: KathrineError."""
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        from huggingface_hub import snapshot_download
-
-        from kathrine.hubfiles import client_is_offline, hub_errors
-
-        if "/" not in model:
-            raise KathrineError(f"'{model}' is no folder and no id of the Hub", REMEDY)
-        with hub_errors(model), context.progress.task(f"fetching {model}"):
-            folder = Path(
-                snapshot_download(
-                    model,
-                    revision=revision,
-                    cache_dir=context.workspace.hub,
-                    allow_patterns=["*.json", "*.safetensors", "pytorch_model.bin"],
-                    local_files_only=context.offline or client_is_offline(),
-                )
-            )
+    patterns = ["*.json", "*.safetensors", "pytorch_model.bin"]
+    folder = model_folder(model, revision, patterns, context, REMEDY)
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / name).is_file():
             return folder, sha256_of(folder / name)

