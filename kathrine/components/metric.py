@@ -21,8 +21,9 @@ class MetricContext:
     """What a metric may use.
 
     language: name of the language that was spoken, `norwegian`; code: by which recognisers know it, `no`; both may be
-    empty. device: cpu or cuda. offline: nothing may be fetched. speaker_encoder: the spoken model's own, from a wave
-    float32 [N] at `sample_rate` to a vector, or None where it has none.
+    empty. foreign: it is not the recipe's language, so an option that names a language does not hold. device: cpu or
+    cuda. offline: nothing may be fetched. speaker_encoder: the spoken model's own, from a wave float32 [N] at
+    `sample_rate` to a vector, or None where it has none.
     """
 
     workspace: Workspace
@@ -31,6 +32,7 @@ class MetricContext:
     offline: bool = False
     language: str = ""
     code: str = ""
+    foreign: bool = False
     sample_rate: int = 24000
     speaker_encoder: Callable[[np.ndarray], np.ndarray] | None = None
 

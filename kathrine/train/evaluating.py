@@ -29,7 +29,7 @@ from kathrine.train.evaluation_work import (
     take_context,
 )
 from kathrine.train.loaded import load_target
-from kathrine.train.retaining import retained
+from kathrine.train.retaining import base_languages, retained
 
 RESULTS = "results.json"
 
@@ -41,6 +41,7 @@ def evaluate(target: str, asked: Evaluation, progress: Progress) -> tuple[dict[s
     """
     work = begin(target, asked, progress)
     metrics = metrics_of(work)
+    bases = base_languages(work) if asked.retention else {}
     more: dict[str, Any] = {"target": target}
     if asked.saved_samples:
         language, systems = work.recipe.language if work.recipe is not None else None, from_samples(work)
@@ -52,7 +53,7 @@ def evaluate(target: str, asked: Evaluation, progress: Progress) -> tuple[dict[s
         system.language = context.language
     if asked.checkpoints:
         more["choice"] = choice_of(systems)
-    pairs = retained(work, metrics) if asked.retention else []
+    pairs = retained(work, metrics, bases) if bases else []
     if pairs:
         more["retention"] = forgotten(pairs)
     everything = [*systems, *(system for pair in pairs for system in pair)]
@@ -102,6 +103,7 @@ def spoken_systems(work: Work) -> tuple[Language | None, list[System]]:
     """A system for the target, or for each of its checkpoints, and one for human recordings."""
     systems: list[System] = []
     language: Language | None = None
+    people: dict[int, Path] | None = None
     for which in checkpoints_of(work):
         wish = dataclasses.replace(work.wish, checkpoint=which)
         with load_target(work.place, wish, work.catalog, work.workspace, work.progress) as loaded:
@@ -109,13 +111,18 @@ def spoken_systems(work: Work) -> tuple[Language | None, list[System]]:
             found = set_for(work, language, work.asked.language.casefold())
             take_context(work, loaded)
             step = loaded.step
-            name = f"step {step}" if step is not None else safe_name(Path(work.target).name)
+            name = f"step {step}" if step is not None else work.target.rstrip("/")
+            if people is None and work.asked.recordings is not None:
+                people = human_takes(work.asked.recordings, found)
             kind: Any = "checkpoint" if step is not None else "model"
-            folder = f"step-{step:08d}" if step is not None else safe_name(work.target)
+            what = f"step-{step:08d}" if step is not None else safe_name(work.target)
+            spoken = tag or (language.name if language is not None else "auto")
+            own_set = safe_name(work.asked.set.stem) if work.asked.set is not None else ""
+            folder = "-".join(part for part in (what, spoken, own_set) if part)  # none overwrites another's takes
             systems.append(speak_system(work, loaded, found, language, tag, name, kind, work.out / folder))
             limits = loaded.limits
-    if work.asked.recordings is not None:
-        takes = list(human_takes_of(found, human_takes(work.asked.recordings, found), limits))
+    if people is not None:
+        takes = list(human_takes_of(found, people, limits))
         systems.append(System("human", "recordings", work.out / "recordings", takes, about=facts_of(found)))
     return language, systems
 

@@ -94,7 +94,7 @@ def begin(target: str, asked: Evaluation, progress: Progress) -> Work:
 
 def in_language(context: MetricContext, language: Language | None, named: str) -> MetricContext:
     """The context of metrics for takes of a language."""
-    tag = named or (language.tag() if language is not None else "")
+    tag = named.casefold().removeprefix("auto") or (language.tag() if language is not None else "")
     own = language is not None and tag in ("", language.name, language.tag())
     return dataclasses.replace(context, language=tag, code=language.code() if own and language is not None else "")
 

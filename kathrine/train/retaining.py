@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kathrine.components import Metric
 from kathrine.errors import KathrineError
 from kathrine.inspect.adapters import recognised
 from kathrine.speech.evaluation import System, score_systems
-from kathrine.speech.sets import bundled_set, limited
+from kathrine.speech.sets import SentenceSet, bundled_set, limited
 from kathrine.train.evaluation_work import Work, language_for, speak_system, take_context
 from kathrine.train.loaded import Wish, load_target
 
 
-def retained(work: Work, metrics: Sequence[Metric]) -> list[tuple[System, System]]:
-    """Base languages before adaptation and after, spoken and scored: pairs of systems, one a language."""
+def base_languages(work: Work) -> dict[str, SentenceSet]:
+    """The sets of the languages that were asked for. Raises: KathrineError for one without sentences here, and for a
+    target of which it is not known what it was before; nothing was spoken then."""
     languages = [name.strip().casefold() for name in work.asked.retention.split(",") if name.strip()]
-    sets = {name: bundled_set(name) for name in languages}
-    pairs: dict[str, list[System]] = {name: [] for name in languages}
+    sets = {name: limited(bundled_set(name), work.asked.limit) for name in languages}
+    base_of(work)
+    return sets
+
+
+def retained(work: Work, metrics: Sequence[Metric], sets: Mapping[str, SentenceSet]) -> list[tuple[System, System]]:
+    """Base languages before adaptation and after, spoken and scored: pairs of systems, one a language."""
+    pairs: dict[str, list[System]] = {name: [] for name in sets}
     for when, (place, wish) in (("before", base_of(work)), ("after", (work.place, work.wish))):
         with load_target(place, wish, work.catalog, work.workspace, work.progress) as loaded:
             take_context(work, loaded)
             for name, found in sets.items():
                 language, tag = language_for(loaded, name, work.catalog)
-                title, kind = f"{name} {when}", when
-                folder = (
-                    work.out / f"{when}-{name}" if when == "before" else work.out / f"{when}-{name}-{loaded.step or 0}"
-                )
-                chosen = limited(found, work.asked.limit)
-                pairs[name].append(speak_system(work, loaded, chosen, language, tag, title, kind, folder))
+                step = f"-{loaded.step:08d}" if when == "after" and loaded.step is not None else ""
+                folder = work.out / f"{when}-{name}{step}"
+                title = f"{name} {when}"
+                pairs[name].append(speak_system(work, loaded, found, language, tag, title, when, folder))
     for name, pair in pairs.items():
-        score_systems(pair, metrics, dataclasses.replace(work.context, language=name, code=""))
+        score_systems(pair, metrics, dataclasses.replace(work.context, language=name, code="", foreign=True))
         for system in pair:
             system.language = name
     return [(pair[0], pair[1]) for pair in pairs.values()]

@@ -34,7 +34,7 @@ CODES = {
 
 def code_of(context: MetricContext, option: str = "") -> str:
     """Code of the language: the option, else the context's, else by its name. Raises: KathrineError for none."""
-    code = option or context.code or CODES.get(context.language.casefold(), "")
+    code = ("" if context.foreign else option) or context.code or CODES.get(context.language.casefold(), "")
     if not code:
         named = f"of '{context.language}'" if context.language else "of the language"
         raise KathrineError(f"no code {named} is known", 'set language = "no" (an ISO 639 code) in its options')

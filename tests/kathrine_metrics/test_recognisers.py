@@ -164,7 +164,7 @@ def test_two_models_are_two_metrics_so_that_one_can_be_missing() -> None:
 
 def test_codes_of_languages() -> None:
     assert code_of(context(language="norwegian")) == "no" and code_of(context(code="nn")) == "nn"
-    assert code_of(context(), "sv") == "sv"
+    assert code_of(context(), "sv") == "sv" and code_of(context(foreign=True), "no") == "en"
 
 
 def test_long_recordings_are_cut_where_it_is_quiet() -> None:
