@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,11 @@ def evaluation_table(systems: Sequence[System], title: str) -> Any:
         table.add_column(name, overflow="fold")
     flagged = [number(system.flagged, share=True) for system in systems]
     table.add_row("checks", "flagged", *flagged, "lower", "always-on checks; at most 5 % in a best one")
+    counts = [Counter(flag for take in system.takes for flag in take.flags) for system in systems]
+    for flag in sorted({flag for count in counts for flag in count}):
+        shares = zip(counts, systems, strict=True)
+        cells = [f"{100 * count[flag] / len(system.takes):.1f} %" for count, system in shares]
+        table.add_row("", f"flag: {flag}", *cells, "lower", "")
     labels = dict.fromkeys(result.label for system in systems for result in system.results)
     for label in labels:
         found = [next((one for one in system.results if one.label == label), None) for system in systems]

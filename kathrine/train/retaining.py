@@ -12,7 +12,7 @@ from kathrine.inspect.adapters import recognised
 from kathrine.speech.evaluation import System, score_systems
 from kathrine.speech.sets import SentenceSet, bundled_set, limited
 from kathrine.train.evaluation_work import Work, language_for, speak_system, take_context
-from kathrine.train.loaded import Wish, load_target
+from kathrine.train.loaded import Wish, load_target, local_place
 
 
 def base_languages(work: Work) -> dict[str, SentenceSet]:
@@ -54,7 +54,9 @@ def base_of(work: Work) -> tuple[str, Wish]:
     if work.recipe is not None:
         labels = tuple(strategy.label for strategy in work.recipe.strategies)
         return work.place, dataclasses.replace(work.wish, without=labels, scale=None)
-    adapter = recognised(Path(work.asked.adapter or work.place).expanduser(), work.catalog)
+    named = work.asked.adapter or work.place
+    folder = local_place(named, work.workspace, work.progress, work.asked.offline)
+    adapter = recognised(Path(folder).expanduser(), work.catalog)
     if adapter is None:
         raise KathrineError(
             f"{work.target} is a complete model: what it was before is not known", "name its base with --base MODEL"

@@ -13,6 +13,7 @@ from kathrine.cli.main import run as kathrine
 from kathrine.corpus.prepared import PreparedCorpus, known_folder
 from kathrine.corpus.texts_seen import keys_of
 from kathrine.recipe.recipe import load_recipe
+from kathrine.speech.listening import find_takes
 from kathrine.speech.sets import text_key
 
 HUMAN = Path(__file__).resolve().parents[1] / "data" / "librivox-human"
@@ -109,6 +110,7 @@ def test_an_evaluation_that_was_killed_goes_on(here: Path, capsys, monkeypatch) 
     assert len(spoken) == 1 and len(list(folder.glob("*.wav"))) == 2 and len(list(folder.glob("*.part"))) == 0
     assert sorted(folder.glob("*.wav"))[0].read_bytes() == first
     assert results(here / "evaluation")["systems"][0]["takes"] == 2
+    assert len(find_takes(str(folder))) == 2  # `kathrine listen` takes such a folder
     code, said = evaluate(capsys, *words, "--max-seconds", "0.4")
     assert code == 2 and "made otherwise (max_seconds)" in said and "--again" in said
     assert evaluate(capsys, *words, "--max-seconds", "0.4", "--again")[0] == 0 and len(spoken) == 3

@@ -272,6 +272,7 @@ def test_the_table_says_what_each_number_is(tmp_path: Path) -> None:
     one, two = system(tmp_path, "base"), system(tmp_path, "step 20", (0.5, 0.5))
     score_systems([one, two], [Loud()], context(tmp_path))
     said = printed(evaluation_table([one, two], "title"))
+    assert "flag: silent" in said and "33.3 %" in said
     assert "base" in said and "step 20" in said and "proxy; ear" in said and "0.500" in said
     assert number(Estimate(0.031, 0.022, 0.04), share=True) == "3.1 % (2.2 to 4.0)"
     assert number(Estimate(123.4), share=False) == "123.4" and number(Estimate(0.5), True, sign=True) == "+50.0 %"
