@@ -19,6 +19,7 @@ COMMANDS = {
     "speak": "Say texts with a run, a checkpoint, an adapter or a model, and measure what comes out.",
     "report": "Write the page of a run again: curves, samples, checks, scores, drift.",
     "compare": "Compare runs: a table, and a page with their curves and samples side by side.",
+    "evaluate": "Measure a run or model on sentences it never heard: errors, voice, flags, with intervals.",
     "listen": "Write a blind listening page of two or three systems, or score its results.",
     "check": "Find every mistake in a recipe and print its plan; needs no weights.",
     "inspect": "Look into a model: parts, parameters, what a recipe trains, self-test.",

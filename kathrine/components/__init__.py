@@ -7,7 +7,8 @@ component's module must not either: heavy imports belong inside methods, so that
 
 from kathrine.components.base import Component, Options, Progress
 from kathrine.components.data import Language, Source, SourceContext, SpokenText, Step
-from kathrine.components.finish import Exporter, FinishedRun, Metric, Tracker
+from kathrine.components.finish import Exporter, FinishedRun, Tracker
+from kathrine.components.metric import Metric, MetricContext, MetricFacts, MetricTake
 from kathrine.components.model import Codec, Collated, ModelFamily, SpeechModel
 from kathrine.components.training import Curriculum, Loss, LossOptions, Strategy, StrategyOptions
 
@@ -22,6 +23,9 @@ __all__ = [
     "Loss",
     "LossOptions",
     "Metric",
+    "MetricContext",
+    "MetricFacts",
+    "MetricTake",
     "ModelFamily",
     "Options",
     "Progress",

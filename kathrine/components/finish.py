@@ -1,4 +1,4 @@
-"""The kinds `metric`, `tracker` and `exporter`: what watches a run and what is made of it. Imports no torch."""
+"""The kinds `tracker` and `exporter`: what watches a run and what is made of it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,22 +15,7 @@ from kathrine.types import AdapterFacts, Claim, ExportResult
 from kathrine.workspace import Workspace
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-
-
-class Metric(Component):
-    """A score of synthesised speech. `[evaluate.NAME]` in a recipe."""
-
-    kind = "metric"
-
-    def available(self) -> str:
-        """Empty, or why it can not run here: it is then reported as `skipped: reason`, never as a number."""
-        return ""
-
-    @abstractmethod
-    def score(self, wave: np.ndarray, sample_rate: int, text: str, reference: np.ndarray | None) -> dict[str, float]:
-        """Named numbers for one utterance. wave: float32 [samples] in [-1, 1]."""
 
 
 class Tracker(Component):

@@ -11,6 +11,7 @@ from kathrine import Language, Options, SpokenText
 from kathrine.components import Step
 from kathrine.textrules import Rule, apply_rules
 from kathrine_norwegian.ending import begins_with_digit, with_capital
+from kathrine_norwegian.evaluation import evaluation_sentences
 from kathrine_norwegian.rules import bound
 from kathrine_norwegian.sentences import SENTENCES
 from kathrine_norwegian.style import Style
@@ -98,3 +99,9 @@ class NorwegianLanguage(Language):
 
     def test_sentences(self) -> tuple[str, ...]:
         return SENTENCES[self.options.variant]
+
+    def evaluation_sentences(self) -> tuple[str, ...]:
+        return evaluation_sentences(self.options.variant)
+
+    def code(self) -> str:
+        return "nn" if self.options.variant == "nn" else "no"

@@ -51,7 +51,8 @@ def wanted() -> list[str]:
     packages = [f"{name}/__init__.py" for name in project()["entry-points"]["kathrine"].values()]
     recipes = ["base.toml", "baseline.toml", "curriculum.toml", "librivox_only.toml"]
     samples = ["samples/npsc/README.md", "samples/nb-librivox/metadata.csv"]
-    return packages + [f"kathrine/recipes/{name}" for name in recipes + samples]
+    sets = ["kathrine/speech/sentence_sets/german.txt", "kathrine_norwegian/data/evaluation_nb.txt"]
+    return packages + sets + [f"kathrine/recipes/{name}" for name in recipes + samples]
 
 
 @pytest.mark.slow
