@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kathrine.corpus.prepared import PreparedCorpus, known_folder, shard_name
+from kathrine.corpus.prepared import known_folder, read_marker
 from kathrine.speech.sets import text_key
 
 if TYPE_CHECKING:
@@ -23,12 +23,10 @@ def keys_of(folder: Path) -> frozenset[str]:
     """The same for a prepared corpus' folder. Reads the texts alone, shard by shard."""
     import pyarrow.parquet as pq
 
-    rows = iter(PreparedCorpus.open(folder).rows)
+    read_marker(folder)  # a folder that is not complete has texts that nobody knows
     found: set[str] = set()
-    number = 0
-    while (path := folder / shard_name(number)).is_file():
-        for texts in pq.read_table(path, columns=["spoken"])["spoken"].to_pylist():
-            if next(rows).split == "train":
+    for path in sorted(folder.glob("train-*-of-*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches(columns=["spoken"]):
+            for texts in batch.column(0).to_pylist():
                 found.update(text_key(text) for text in texts)
-        number += 1
     return frozenset(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,4 +88,5 @@ def test_the_printed_line_can_be_pasted(tmp_path: Path) -> None:
     from kathrine.train.folder import RunFolder
 
     assert f"'{tmp_path}/my run'" in resume_line(RunFolder(tmp_path / "my run"), 1)
-    assert resume_line(RunFolder(tmp_path), 4).startswith("torchrun --nproc_per_node 4 -m kathrine run ")
+    launched = f"{sys.executable} -m torch.distributed.run --nproc_per_node 4 -m kathrine run "
+    assert launched in resume_line(RunFolder(tmp_path), 4)
