@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "small"
     sets = ("train.epochs=0", "train.steps=2", "train.checkpoint_every=1", "train.keep_last=5", "validation.every=1",
             "speak.count=1", "speak.max_seconds=0.5", "validation.utterances=2",
-            "validation.text_gain_utterances=2")  # fmt: skip
+            "validation.text_gain_utterances=2", "evaluate.prosody.pitch=autocorrelation")  # fmt: skip
     words = [word for one in sets for word in ("--set", one)]
     assert kathrine(["run", "kathrine:baseline", "--profile", "smoke", "--folder", str(folder), *words]) == 0
     return folder
@@ -139,13 +139,14 @@ def test_clips_of_a_set_give_the_voices(here: Path, capsys) -> None:
 @pytest.mark.slow
 def test_checkpoints_are_compared_and_languages_before_and_after(trained: Path, capsys) -> None:
     code, said = evaluate(
-        capsys, str(trained), "--checkpoints", "all", "--limit", "2", "--voices", "1", *SMALL, "--metric", "prosody",
-        "--retention", "english",
+        capsys, str(trained), "--checkpoints", "all", "--limit", "2", "--voices", "1", *SMALL, "--retention", "english"
     )  # fmt: skip
     assert code == 0, said
     document = results(trained / "evaluation")
     systems = by_name(document)
     assert [systems[name]["step"] for name in ("step 1", "step 2")] == [1, 2]
+    assert list(systems["step 1"]["metrics"]) == ["prosody"]  # those of the recipe, with its options
+    assert systems["step 1"]["metrics"]["prosody"]["model"] == "autocorrelation"
     assert document["choice"] == {"step": None, "reason": said.split("keep none: ")[1].splitlines()[0]}
     assert "held out" in systems["step 1"]["voices"][0] and systems["step 1"]["set"]["sentences"] == 2
     before, after = systems["english before"], systems["english after"]
