@@ -193,11 +193,11 @@ def test_sentences_that_training_had_are_left_out(trained: Path, here: Path, cap
     ("words", "said"),
     [
         (("--checkpoints", "all"), "is no run: it has no checkpoints"),
-        (("--saved-samples",), "is no run"),
         (("--checkpoints", "all", "--checkpoint", "3"), "both choose: leave one out"),
         (("--reference", "a.wav", "--speaker", "x"), "both give the voice"),
+        (("--reference", "a.wav", "--voices", "2"), "--reference ignores --voices"),
         (("--base", "x"), "--base is what --retention compares with"),
-        (("--saved-samples", "--limit", "2", "--reference", "a"), "ignores --limit; --saved-samples"),
+        (("--saved-samples", "--limit", "2", "--reference", "a"), "ignores --limit; --saved-samples ignores --seeds"),
         (("--metric", "asrr"), "did you mean 'asr'?"),
         (("--language", "klingon",), "no language tag for 'klingon'"),
         (("--language", "french"), "there are no sentences to speak"),
@@ -211,6 +211,11 @@ def test_what_can_not_be_evaluated_is_refused(here: Path, capsys, words: tuple[s
     code, told = evaluate(capsys, "kathrine:tiny", *words, *SMALL)
     assert code == 2 and said in told and "Traceback" not in told
     assert not list(here.rglob("*.wav"))
+
+
+def test_saved_samples_are_those_of_a_run(here: Path, capsys) -> None:
+    code, told = evaluate(capsys, "kathrine:tiny", "--saved-samples")
+    assert code == 2 and "is no run" in told
 
 
 def test_a_complete_model_needs_its_base_for_retention(here: Path, capsys) -> None:
