@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ from kathrine.errors import KathrineError
 
 positive = click.FloatRange(min=0, min_open=True)
 folder_type = click.Path(path_type=Path)
+TYPED = {"references": "reference", "speakers": "speaker", "set_file": "set"}
+"""Options whose name differs from what is typed."""
+SPOKEN = (
+    "set_file", "limit", "seeds", "references", "speakers", "voices", "recordings", "retention", "adapter",
+    "checkpoint", "without", "lora_scale", "max_seconds", "dtype", "again",
+)  # fmt: skip
+"""Options of what is spoken: without effect where nothing is."""
 
 
 @click.command("evaluate")
@@ -51,7 +59,9 @@ def command(target: str, set_file: Path | None, as_json: bool, **flags: Any) -> 
     results.json go to --out; an evaluation that was killed goes on where it was. A metric whose model or package is
     missing is skipped with the reason.
     """
-    refuse_contradictions({**flags, "set": set_file})
+    context = click.get_current_context()
+    from_user = click.core.ParameterSource.COMMANDLINE
+    refuse_contradictions({name for name in context.params if context.get_parameter_source(name) is from_user})
     from kathrine.progress import open_progress
     from kathrine.train.evaluating import Evaluation, evaluate
 
@@ -63,23 +73,25 @@ def command(target: str, set_file: Path | None, as_json: bool, **flags: Any) -> 
     show(target, document, systems)
 
 
-def refuse_contradictions(flags: dict[str, Any]) -> None:
-    """Flags that would silently be without effect beside another one are refused, all at once."""
+def refuse_contradictions(given: Collection[str]) -> None:
+    """Flags that would silently be without effect beside another one are refused, all at once. given: names of the
+    options that were typed."""
     problems = []
-    if flags["checkpoints"] and flags["checkpoint"] != "best":
+    if {"checkpoints", "checkpoint"} <= set(given):
         problems.append("--checkpoints and --checkpoint both choose: leave one out")
-    if flags["references"] and flags["speakers"]:
+    if {"references", "speakers"} <= set(given):
         problems.append("--speaker and --reference both give the voice: leave one out")
-    if flags["base"] and not flags["retention"]:
+    if "base" in given and "retention" not in given:
         problems.append("--base is what --retention compares with: give that too")
-    if flags["saved_samples"]:
-        given = ("set", "limit", "references", "speakers", "recordings", "retention", "adapter", "without", "again")
-        names = {"references": "reference", "speakers": "speaker"}
-        problems += [
-            f"--saved-samples speaks nothing and ignores --{names.get(name, name)}" for name in given if flags[name]
-        ]
+    for name, ignored in (("references", ("voices",)), ("speakers", ("voices",)), ("saved_samples", SPOKEN)):
+        problems += [f"{flag(name)} ignores {flag(other)}" for other in ignored if name in given and other in given]
     if problems:
         raise KathrineError("; ".join(problems))
+
+
+def flag(name: str) -> str:
+    """An option's name as it is typed."""
+    return f"--{TYPED.get(name, name).replace('_', '-')}"
 
 
 def show(target: str, document: dict[str, Any], systems: list[Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -236,18 +236,13 @@ def read_wave(path: Path, rate: int = 0) -> tuple[np.ndarray, int]:
     return (soxr.resample(wave, own, rate), rate) if rate and rate != own else (wave, own)
 
 
-def saved_systems(path: Path) -> Iterator[dict[str, Any]]:
-    """Systems of an earlier `results.json`, where there is one."""
-    if path.is_file():
-        yield from json.loads(path.read_text(encoding="utf-8"))["systems"]
-
-
 def write_results(path: Path, systems: Sequence[System], **more: Any) -> dict[str, Any]:
-    """`results.json`, atomically: these systems, and those of earlier evaluations that are not among them."""
+    """`results.json`, atomically: these systems and facts, and those of earlier evaluations that are not made anew."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     documents = [system.document() for system in systems]
     names = {(one["name"], one["language"]) for one in documents}
-    earlier = [one for one in saved_systems(path) if (one["name"], one["language"]) not in names]
-    document = {"format": 1, **more, "systems": [*earlier, *documents]}
+    earlier = [one for one in before.get("systems", ()) if (one["name"], one["language"]) not in names]
+    document = {**before, "format": 1, **more, "systems": [*earlier, *documents]}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "small"
     sets = ("train.epochs=0", "train.steps=2", "train.checkpoint_every=1", "train.keep_last=5", "validation.every=1",
             "speak.count=1", "speak.max_seconds=0.5", "validation.utterances=2",
-            "validation.text_gain_utterances=2")  # fmt: skip
+            "validation.text_gain_utterances=2", "evaluate.prosody.pitch=autocorrelation")  # fmt: skip
     words = [word for one in sets for word in ("--set", one)]
     assert kathrine(["run", "kathrine:baseline", "--profile", "smoke", "--folder", str(folder), *words]) == 0
     return folder
@@ -139,13 +139,14 @@ def test_clips_of_a_set_give_the_voices(here: Path, capsys) -> None:
 @pytest.mark.slow
 def test_checkpoints_are_compared_and_languages_before_and_after(trained: Path, capsys) -> None:
     code, said = evaluate(
-        capsys, str(trained), "--checkpoints", "all", "--limit", "2", "--voices", "1", *SMALL, "--metric", "prosody",
-        "--retention", "english",
+        capsys, str(trained), "--checkpoints", "all", "--limit", "2", "--voices", "1", *SMALL, "--retention", "english"
     )  # fmt: skip
     assert code == 0, said
     document = results(trained / "evaluation")
     systems = by_name(document)
     assert [systems[name]["step"] for name in ("step 1", "step 2")] == [1, 2]
+    assert list(systems["step 1"]["metrics"]) == ["prosody"]  # those of the recipe, with its options
+    assert systems["step 1"]["metrics"]["prosody"]["model"] == "autocorrelation"
     assert document["choice"] == {"step": None, "reason": said.split("keep none: ")[1].splitlines()[0]}
     assert "held out" in systems["step 1"]["voices"][0] and systems["step 1"]["set"]["sentences"] == 2
     before, after = systems["english before"], systems["english after"]
@@ -192,11 +193,11 @@ def test_sentences_that_training_had_are_left_out(trained: Path, here: Path, cap
     ("words", "said"),
     [
         (("--checkpoints", "all"), "is no run: it has no checkpoints"),
-        (("--saved-samples",), "is no run"),
         (("--checkpoints", "all", "--checkpoint", "3"), "both choose: leave one out"),
         (("--reference", "a.wav", "--speaker", "x"), "both give the voice"),
+        (("--reference", "a.wav", "--voices", "2"), "--reference ignores --voices"),
         (("--base", "x"), "--base is what --retention compares with"),
-        (("--saved-samples", "--limit", "2", "--reference", "a"), "ignores --limit; --saved-samples"),
+        (("--saved-samples", "--limit", "2", "--reference", "a"), "ignores --limit; --saved-samples ignores --seeds"),
         (("--metric", "asrr"), "did you mean 'asr'?"),
         (("--language", "klingon",), "no language tag for 'klingon'"),
         (("--language", "french"), "there are no sentences to speak"),
@@ -210,6 +211,11 @@ def test_what_can_not_be_evaluated_is_refused(here: Path, capsys, words: tuple[s
     code, told = evaluate(capsys, "kathrine:tiny", *words, *SMALL)
     assert code == 2 and said in told and "Traceback" not in told
     assert not list(here.rglob("*.wav"))
+
+
+def test_saved_samples_are_those_of_a_run(here: Path, capsys) -> None:
+    code, told = evaluate(capsys, "kathrine:tiny", "--saved-samples")
+    assert code == 2 and "is no run" in told
 
 
 def test_a_complete_model_needs_its_base_for_retention(here: Path, capsys) -> None:

@@ -18,6 +18,7 @@ from kathrine import KathrineError, MetricContext, MetricTake, Workspace
 from kathrine.progress import SilentProgress
 from kathrine.speech.sets import read_set
 from kathrine_metrics import Articulation, Asr, Cadence, LanguageId, whisper_models
+from kathrine_metrics.asr import error_rates, score_texts
 from kathrine_metrics.sound import pieces
 from kathrine_metrics.whisper_models import WHEEL, WHEEL_SHA256, code_of, wheel_folder
 
@@ -61,8 +62,6 @@ def test_human_speech_has_few_errors(asr: Asr, scored: dict[str, dict]) -> None:
 
 def test_words_that_are_not_there_shuffled_or_said_twice_count_exactly(scored: dict[str, dict]) -> None:
     """What was heard is fixed; the text that should have been said is changed by a known number of words."""
-    from kathrine_metrics.asr import score_texts
-
     heard = scored[SHORT]["heard"]
     words = CLIPS[SHORT].split()
     assert score_texts(" ".join(words), heard, "en")["errors"] == 0
@@ -105,6 +104,26 @@ def test_the_language_of_human_speech_is_known() -> None:
     row = metric.score(*wave_of(SHORT), "", None)
     assert row["probability"] > 0.9 and row["recognised"] == 1 and set(row) == {"probability", "recognised", "de", "no"}
     assert metric.score(np.zeros(0, dtype=np.float32), 16000, "", None) == {}
+
+
+@pytest.mark.slow
+def test_synthetic_norwegian_is_told_from_other_texts() -> None:
+    """A small recogniser mishears espeak's Norwegian, and yet the right text is nearer than a wrong one."""
+    import io
+
+    from kathrine_espeak.engine import find_engine
+
+    texts = ["Hun bor i et lite hus ved sjøen.", "Barna leker i skogen hele dagen.", "Toget til Bergen er forsinket."]
+    engine, metric = find_engine(), Asr(Asr.Options(backend="faster_whisper", models=[WHEEL]))
+    metric.open(context(language="norwegian"))
+    rows: dict[int, list] = {0: [], 1: []}
+    for place, text in enumerate(texts):
+        wave, rate = soundfile.read(io.BytesIO(engine.speak(text, "nb", 150, 50)), dtype="float32")
+        heard = str(metric.score(wave, rate, text, None)["heard"])
+        for shift in rows:
+            rows[shift].append(score_texts(texts[(place + shift) % 3], heard, "no"))
+    matched, shifted = (error_rates(rows[shift])["cer"] for shift in rows)
+    assert matched < 0.6 and matched < shifted - 0.2, (matched, shifted)
 
 
 # --------------------------------------------------------------------------- models that are not there

@@ -240,8 +240,9 @@ def test_results_keep_what_earlier_evaluations_found(tmp_path: Path) -> None:
     for name, peaks in (("one", (0.1,)), ("two", (0.2,)), ("one", (0.3,))):
         scored = system(tmp_path, name, peaks)
         score_systems([scored], [Loud()], context(tmp_path))
-        write_results(path, [scored], target="x")
+        write_results(path, [scored], target="x", **({"choice": {"step": 1}} if name == "two" else {}))
     document = json.loads(path.read_text())
+    assert document["choice"] == {"step": 1} and document["target"] == "x" and document["format"] == 1
     peaks = {one["name"]: one["metrics"]["loud"]["values"]["peak"]["value"] for one in document["systems"]}
     assert peaks == {"one": pytest.approx(0.3, abs=1e-3), "two": pytest.approx(0.2, abs=1e-3)}
     loud = document["systems"][0]["metrics"]["loud"]
