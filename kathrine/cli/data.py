@@ -35,7 +35,9 @@ ANY = "*"
     flag_value=ANY,
     help="List what was left out, for one reason or for any.",
 )
-@click.option("--limit", default=40, show_default=True, help="Utterances listed at most; 0: all.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=40, show_default=True, help="Utterances listed at most; 0: all."
+)
 @click.option("--play", "number", type=int, metavar="N", help="Play utterance N; numbers are those of the lists.")
 @click.option("--save", metavar="FILE", help="With --play: write it to this WAV file instead.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")

@@ -85,7 +85,9 @@ def run_self_test(model: str, checkpoint: str, workspace: Workspace) -> list[Sel
     from kathrine.train.loaded import Wish, load_target
 
     with open_progress() as progress:
-        with load_target(model, Wish(checkpoint=checkpoint), Catalog.load(), workspace, progress) as loaded:
+        with load_target(
+            model, Wish(checkpoint=None if checkpoint == "best" else checkpoint), Catalog.load(), workspace, progress
+        ) as loaded:
             return loaded.model.self_test()
 
 

@@ -41,8 +41,14 @@ def command(
     """
     key = key or out.with_suffix(".key.json")
     if results:
+        if systems or steps:
+            raise KathrineError("--score reads the results of a test that was made", "leave the systems out")
         score(results, key, as_json)
         return
+    if as_json:
+        raise KathrineError("--json is for scores", "give --score too, or leave it out")
+    if any(not step.isdigit() for step in steps):
+        raise KathrineError("--checkpoint is a step whose samples were spoken", "give a number, as in samples/STEP")
     if len(systems) not in (2, 3):
         raise KathrineError(f"{len(systems)} systems given", "name two or three: kathrine listen RUN_A RUN_B")
     if steps and len(steps) != len(systems):

@@ -20,8 +20,8 @@ positive = click.FloatRange(min=0, min_open=True)
 @click.option("--file", "files", multiple=True, type=click.Path(path_type=Path), help="Texts, one a line.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("spoken"), show_default=True, help="Folder.")
 @click.option("--adapter", default="", metavar="FOLDER", help="Put this adapter onto the model; a folder or hub:ID.")
-@click.option("--checkpoint", default="best", show_default=True, metavar="WHICH", help="Of a run: best, last, a step.")
-@click.option("--without", default="", metavar="PARTS", help="Leave parts out: lora,text_projection,language_tag.")
+@click.option("--checkpoint", metavar="WHICH", help="Of a run: best, last, or a step. [default: best]")
+@click.option("--without", metavar="PARTS", help="Leave parts out: lora,text_projection,language_tag.")
 @click.option("--lora-scale", type=click.FloatRange(min=0), help="Factor on the effect of LoRAs.")
 @click.option("--reference", type=click.Path(path_type=Path), help="Recording that gives the voice, 3 to 15 s.")
 @click.option("--reference-text", help="What is said in it: the recording itself then stands in the prompt.")
@@ -75,6 +75,10 @@ def refuse_contradictions(flags: dict[str, Any]) -> None:
         problems.append("--reference-text says what is said in --reference: give that too")
     if flags["reference_text"] is not None and not flags["reference_text"].strip():
         problems.append("--reference-text is empty: leave it out to take the voice alone")
+    if flags["without"] is not None and not flags["without"].strip(" ,"):
+        problems.append("--without names nothing to leave out")
+    if flags["out"].is_file():
+        problems.append(f"--out {flags['out']} is a file: name a folder")
     if problems:
         raise KathrineError("; ".join(problems))
 

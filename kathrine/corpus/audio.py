@@ -108,7 +108,8 @@ def read_audio(
             first = round((start or 0.0) * rate)
             last = total if end is None else min(round(end * rate), total)
             if first >= last:
-                raise AudioRejected("corrupt", f"{path.name}: nothing from {start} s on, it has {total / rate:.2f} s")
+                empty = f"nothing from {start} s on, it has {total / rate:.2f} s" if total else "it holds no sound"
+                raise AudioRejected("corrupt", f"{path.name}: {empty}")
             if limit and last - first > limit * rate:
                 raise AudioRejected("too long", f"{(last - first) / rate:.2f} s")
             lead = min(first, round(LEAD_SECONDS * rate))

@@ -62,10 +62,10 @@ def shortfall_notes(table: DataTable, rows: Sequence[Row]) -> list[str]:
     stopped = any(row.reason == "max_hours" and row.split == "train" for row in rows)
     if table.max_hours is None or stopped or accepted >= table.max_hours:
         return []
-    return [
-        f"asked for {length(table.max_hours)}, accepted {length(accepted)}: that is all the source gave. Raise "
-        "`margin` where the source has that option, loosen its limits or those of [prepare], or let it take more."
-    ]
+    told = f"asked for {length(table.max_hours)}, accepted {length(accepted)}: that is all the source gave"
+    if all(row.kept for row in rows):
+        return [told]
+    return [f"{told}. Loosen its limits or those of [prepare], or raise its option `margin` where it has one"]
 
 
 def length(hours: float) -> str:

@@ -7,6 +7,7 @@ All of it depends on the rows alone, in their order: a second prepare chooses th
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -142,9 +143,9 @@ def hold_out(rows: Sequence[Row], share: float, needs_other: bool) -> None:
     if share <= 0 or len(train) < 2:
         return
     left = Counter(row.speaker for row in train)
-    moved = 0
+    moved, most = 0, max(1, math.ceil(share * len(train)))
     for row in train:
-        if moved and _fraction("held out", row.id) >= share:
+        if moved == most or (moved and _fraction("held out", row.id) >= share):
             break
         if not needs_other or row.own_reference or left[row.speaker] > 2:
             row.split = "validation"

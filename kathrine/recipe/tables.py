@@ -203,7 +203,7 @@ class SpeakTable(Options):
 
     sentences: list[str] = Field(default_factory=list)
     """What to say, all of it; empty takes the first `count` of the language's test sentences."""
-    count: int = Field(default=4, ge=0)
+    count: int = Field(default=20, ge=0)
     """How many of the language's sentences; 0 turns speaking off."""
     every: int = Field(default=0, ge=0)
     """Updates between two times that they are spoken; 0: with every validation, which is what lets the choice of the

@@ -40,25 +40,28 @@ ADVICE: dict[str, tuple[str, str]] = {
     "empty": ("the model ended before the first frame", "another --seed, or a later checkpoint"),
     "silent": (
         "the checkpoint speaks silence: most often trained too far, or decoded without what it was trained with",
-        "--without lora,text_projection to hear the base, then an earlier --checkpoint",
+        "of a run, --without lora,text_projection to hear the base, then an earlier --checkpoint",
     ),
-    "clipped": ("levels beyond full scale: noise that grew in training", "an earlier --checkpoint"),
+    "clipped": ("levels beyond full scale: noise that grew in training", "of a run, an earlier --checkpoint"),
     "offset": (
         "the wave does not swing around zero: codes that the codec never saw",
         "an earlier --checkpoint",
     ),
     "late start": ("a pause before the first word", "another --seed, or a --reference without a pause at its start"),
-    "long tail": ("the model went on after the last word: it is unsure where to end", "--greedy off, more steps"),
+    "long tail": (
+        "the model went on after the last word: it is unsure where to end",
+        "another --seed, or train for more steps",
+    ),
     "long pause": ("the model lost its place inside the sentence", "--text-layout whole, or a shorter sentence"),
     "noise-like": (
         "noise instead of speech: a learning rate too high, or too many steps",
-        "an earlier --checkpoint, or --lora-scale 0.5",
+        "of a run, an earlier --checkpoint; of an adapter, --lora-scale 0.5",
     ),
     "runaway": (
         "far more sound than the text needs",
-        "another --seed, --text-layout whole, an earlier --checkpoint",
+        "another --seed, or --text-layout whole",
     ),
-    "no end": ("the model did not end by itself and was cut at its budget", "--max-seconds higher, or another --seed"),
+    "no end": ("the model did not end by itself and was cut at its budget", "another --seed, or --text-layout whole"),
     "repeated": ("the same codes over and over: greedy decoding loops", "--temperature 0.9 instead of --greedy"),
     "truncated": ("far less sound than the text needs: words are missing", "another --seed, or --text-layout whole"),
 }

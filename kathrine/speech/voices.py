@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kathrine.components import ModelFamily
 from kathrine.errors import KathrineError
@@ -32,10 +32,16 @@ class Voice:
     wave: np.ndarray | None = None
 
 
-def conditioned(path: Path, table: PrepareTable, sample_rate: int) -> np.ndarray:
+SHORTEST, USUAL = 1.0, (3.0, 15.0)
+"""Seconds: a recording under the first says nothing of a voice; one outside of the second is told."""
+
+
+def conditioned(
+    path: Path, table: PrepareTable, sample_rate: int, warn: Callable[[str], Any] | None = None
+) -> np.ndarray:
     """A recording of any rate and format through the conditioning of `prepare`: float32 [N] at sample_rate.
 
-    Raises: KathrineError for a recording that can not be read or is silent.
+    Raises: KathrineError for a recording that can not be read, is silent, or is shorter than a second.
     """
     from kathrine.corpus.audio import AudioRejected, Conditioning, condition, read_audio
 
@@ -49,6 +55,13 @@ def conditioned(path: Path, table: PrepareTable, sample_rate: int) -> np.ndarray
     wave, sound = condition(wave_NC, rate, Conditioning.of(table, sample_rate))
     if sound.silence >= 1.0:
         raise KathrineError(f"the reference {path} is silent", "give a recording of 3 to 15 s of one person")
+    seconds = len(wave) / sample_rate
+    if seconds < SHORTEST:
+        raise KathrineError(
+            f"the reference {path} has {seconds:.2f} s of sound", "give a recording of 3 to 15 s of one person"
+        )
+    if warn is not None and not USUAL[0] <= seconds <= USUAL[1]:
+        warn(f"the reference {path} has {seconds:.1f} s of sound: 3 to 15 s of one person give the best voice")
     return wave
 
 
@@ -61,6 +74,7 @@ def voice_of(
     device: str,
     transcript_ids: tuple[int, ...] = (),
     whose: str = "",
+    warn: Callable[[str], Any] | None = None,
 ) -> Voice:
     """The voice of a recording.
 
@@ -70,7 +84,7 @@ def voice_of(
     """
     facts = family.facts(workspace)
     assert facts is not None  # the model was loaded
-    wave = conditioned(path, table, facts.sample_rate)
+    wave = conditioned(path, table, facts.sample_rate, warn)
     encoder: Callable[[np.ndarray], np.ndarray] | None = family.open_speaker_encoder(workspace, device)
     if encoder is None:
         names = ", ".join(facts.speakers)

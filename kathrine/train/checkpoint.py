@@ -192,6 +192,10 @@ def pick(folder: Path, which: str) -> Saved:
         return steps[saved[-1].state["best_step"]]
     if which.isdigit() and int(which) in steps:
         return steps[int(which)]
-    raise KathrineError(
-        f"{folder.parent} has no checkpoint '{which}'", f"it has: {', '.join(map(str, steps)) or 'none'}"
-    )
+    there = f"it has: {', '.join(map(str, steps)) or 'none'}"
+    if saved and which == "best":
+        raise KathrineError(
+            f"{folder.parent} has no best checkpoint: none qualified by validation.best_by (console.log says why)",
+            f"name another: --checkpoint last, or a step; {there}",
+        )
+    raise KathrineError(f"{folder.parent} has no checkpoint '{which}'", there)

@@ -45,7 +45,7 @@ def is_better(new: Candidate, best: Candidate | None, rule: Rule, min_delta: flo
 def reason(best: Candidate | None, rule: Rule) -> str:
     """Why the best checkpoint is the best one, as it is told at the end of a run."""
     if best is None:
-        limit = f"less than {MOST_FLAGGED:.0%} flagged takes and " if rule == "flags_then_loss" else ""
+        limit = f"at most {MOST_FLAGGED:.0%} flagged takes and " if rule == "flags_then_loss" else ""
         return f"no checkpoint has {limit}a finite held-out loss"
     flags = f"{best.flagged:.0%} of its takes flagged, " if best.flagged is not None else ""
     return f"{flags}held-out loss {best.score:.4f}; rule {rule}"

@@ -127,7 +127,7 @@ def spoken_systems(work: Work) -> tuple[Language | None, list[System]]:
     return language, systems
 
 
-def checkpoints_of(work: Work) -> list[str]:
+def checkpoints_of(work: Work) -> list[str | None]:
     """Which checkpoints to load: those that were asked for, all, or the one of the target."""
     asked = work.asked.checkpoints
     if not asked or work.run is None:

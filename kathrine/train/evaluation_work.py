@@ -57,7 +57,8 @@ class Evaluation:
         device = self.device if self.device != "auto" else best_device()
         precision = self.dtype if self.dtype != "auto" else ("bf16" if device == "cuda" else "fp32")
         without = tuple(part.strip() for part in self.without.split(",") if part.strip())
-        return Wish(self.adapter, self.checkpoint, without, self.lora_scale, device, precision, self.offline)
+        chosen = None if self.checkpoint == "best" else self.checkpoint
+        return Wish(self.adapter, chosen, without, self.lora_scale, device, precision, self.offline)
 
 
 @dataclass(eq=False)

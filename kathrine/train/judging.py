@@ -74,6 +74,8 @@ class Judge:
         else:
             new = Candidate(step, score, flagged)
             improved, why = is_better(new, self.best, self.table.best_by, self.table.min_delta)
+            if flagged is None and self.state.spoken and self.table.best_by == "flags_then_loss":
+                improved, why = False, "no test sentences were spoken at this step, and the rule goes by them"
             self.count_stale(score)
             if improved:
                 self.state.best_step, self.state.best_score, self.state.best = step, score, metrics

@@ -52,11 +52,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a target is to be loaded. adapter: put onto it. checkpoint: of a run: best, last or a step. without: parts
-    or strategies to leave out; scale: factor on LoRAs, None for none. precision: fp32 or bf16."""
+    """How a target is to be loaded. adapter: put onto it. checkpoint: of a run: best (None), last or a step. without:
+    parts or strategies to leave out; scale: factor on LoRAs, None for none. precision: fp32 or bf16."""
 
     adapter: str = ""
-    checkpoint: str = "best"
+    checkpoint: str | None = None
     without: tuple[str, ...] = ()
     scale: float | None = None
     device: str = "cpu"
@@ -77,6 +77,8 @@ def load_target(name: str, wish: Wish, catalog: Catalog, workspace: Workspace, p
         if wish.adapter:
             raise KathrineError(f"{name} is a run: it has its own weights", "give --adapter with a model only")
         return _load_run(run, which, wish, catalog, workspace, progress)
+    if wish.checkpoint is not None:
+        raise KathrineError(f"--checkpoint is for runs, and {name} is none", "leave it out")
     own = recognised(Path(place), catalog)
     if own is not None:
         if wish.adapter:
@@ -107,15 +109,17 @@ def local_place(name: str, workspace: Workspace, progress: Progress, offline: bo
     )
 
 
-def run_of(name: str, checkpoint: str) -> tuple[Path | None, str]:
+def run_of(name: str, checkpoint: str | None) -> tuple[Path | None, str]:
     """The run's folder and which of its checkpoints, for a run's or a checkpoint's folder; None for anything else."""
     folder = Path(name).expanduser()
     if (folder / RUN_RECIPE).is_file() and (folder / "checkpoints").is_dir():
-        return folder, checkpoint
+        return folder, checkpoint or "best"
     run = folder.parent.parent
     if folder.name.isdigit() and folder.parent.name == "checkpoints" and (run / RUN_RECIPE).is_file():
+        if checkpoint is not None:
+            raise KathrineError(f"{name} is one checkpoint already", "leave --checkpoint out, or name the run")
         return run, str(int(folder.name))
-    return None, checkpoint
+    return None, ""
 
 
 def _load_model(place: str, wish: Wish, catalog: Catalog, workspace: Workspace, progress: Progress) -> Loaded:
@@ -228,9 +232,11 @@ def refuse_unknown(without: Collection[str], known: Sequence[str], where: str) -
         )
 
 
-def part_lines(parts: Sequence[str], left: Collection[str], scale: float | None, title: str) -> list[str]:
-    """What was put on and what was left out, in one line each."""
-    on = [f"{part} x {scale:g}" if scale is not None and part == "lora" else part for part in parts if part not in left]
+def part_lines(
+    parts: Sequence[str], left: Collection[str], scale: float | None, title: str, scaled: Collection[str] = ("lora",)
+) -> list[str]:
+    """What was put on and what was left out, in one line each. scaled: the parts that the scale is for."""
+    on = [f"{part} x {scale:g}" if scale is not None and part in scaled else part for part in parts if part not in left]
     lines = [f"{title}: {', '.join(on) or 'nothing'}"]
     return [*lines, f"left out: {', '.join(part for part in parts if part in left)}"] if left else lines
 

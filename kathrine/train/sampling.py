@@ -17,7 +17,7 @@ from kathrine.corpus.mixture import Corpus
 from kathrine.errors import KathrineError
 from kathrine.recipe.recipe import Recipe
 from kathrine.speech.limits import SpeechLimits, limits_from
-from kathrine.speech.noise import medians
+from kathrine.speech.noise import NoiseFacts, medians, noise_facts
 from kathrine.speech.requests import Manner, parts_of
 from kathrine.speech.samples import sampling_of, speak_samples
 from kathrine.speech.takes import Part, Take, decode, write_wave
@@ -43,6 +43,7 @@ class Sampler:
     device: str
     progress: Progress
     limits: SpeechLimits = field(default_factory=SpeechLimits)
+    reference: NoiseFacts | None = None
     _codec: Codec | None = None
     _lines: list[tuple[str, list[Part]]] | None = None
 
@@ -66,7 +67,7 @@ class Sampler:
         """Speak into `samples/STEP`; None where there is nothing to say."""
         folder = self.folder / f"{step:08d}"
         takes = self.speak(folder)
-        return samples_report(step, stage, folder, takes) if takes else None
+        return samples_report(step, stage, folder, takes, self.reference) if takes else None
 
     def speak(self, folder: Path) -> list[Take]:
         """All test sentences into a folder. Returns what was measured on each."""
@@ -148,6 +149,7 @@ class Sampler:
             found = Voice(whose, example.speaker_embedding_H, wave=wave)
         self.progress.say(f"test sentences are spoken in the voice of {found.whose}")
         assert found.wave is not None
+        self.reference = noise_facts(found.wave, self.model.facts.sample_rate)
         write_wave(self.folder / REFERENCE, found.wave, self.model.facts.sample_rate)
         return found
 
@@ -160,11 +162,14 @@ class Sampler:
         return first, f"{first.key} (a training utterance)" if first is not None else ""
 
 
-def samples_report(step: int, stage: str, folder: Path, takes: Sequence[Take]) -> SamplesReport:
+def samples_report(
+    step: int, stage: str, folder: Path, takes: Sequence[Take], reference: NoiseFacts | None = None
+) -> SamplesReport:
     """What a checkpoint sounds like, in numbers that do not depend on the clock.
 
     `samples.flagged`: share of takes with a flag; `samples.flag.NAME`: how many have it; medians over takes of what
-    grows when a model decays, and of seconds a letter.
+    grows when a model decays, and of seconds a letter. With the reference also `samples.over_reference.NAME`: the same
+    medians less its own, so that a bright or noisy voice is not held against the model.
     """
     documents = [take.document() for take in takes]
     counts = Counter(flag for take in takes for flag in take.flags)
@@ -175,6 +180,11 @@ def samples_report(step: int, stage: str, folder: Path, takes: Sequence[Take]) -
         **{f"samples.{name}": value for name, value in medians(documents).items()},
         "samples.seconds_per_letter": sorted(take.seconds_per_letter for take in takes)[len(takes) // 2],
     }
+    if reference is not None:
+        metrics |= {
+            f"samples.over_reference.{name}": value - getattr(reference, name)
+            for name, value in medians(documents).items()
+        }
     return SamplesReport(step, stage, folder, tuple(documents), metrics)
 
 

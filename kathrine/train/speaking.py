@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,8 @@ class Session:
 
     out: Path
     adapter: str
-    checkpoint: str
-    without: str
+    checkpoint: str | None
+    without: str | None
     lora_scale: float | None
     reference: Path | None
     reference_text: str | None
@@ -66,7 +67,7 @@ class Session:
         """How the target is to be loaded."""
         device = self.device if self.device != "auto" else best_device()
         precision = self.dtype if self.dtype != "auto" else ("bf16" if device == "cuda" else "fp32")
-        without = tuple(part.strip() for part in self.without.split(",") if part.strip())
+        without = tuple(part.strip() for part in (self.without or "").split(",") if part.strip())
         return Wish(self.adapter, self.checkpoint, without, self.lora_scale, device, precision, self.offline)
 
     def sampling(self) -> Sampling:
@@ -103,7 +104,7 @@ def manner_of(loaded: Loaded, session: Session, catalog: Catalog, progress: Prog
     """Voice, language and layout, told as they were found."""
     language, tag = language_of(loaded, session.language, catalog)
     tokenise = loaded.family.open_text(loaded.workspace)
-    voice = find_voice(loaded, session, language, tokenise)
+    voice = find_voice(loaded, session, language, tokenise, progress.warn)
     rules = f"text rules of {language.name}" if language is not None else "general text rules"
     progress.say(f"voice: {voice.whose}; language tag: {tag or 'auto'}; {rules}; text {session.text_layout}")
     return Manner(tokenise, voice, language, tag, session.text_layout == "streamed")
@@ -137,7 +138,9 @@ def language_of(loaded: Loaded, wanted: str | None, catalog: Catalog) -> tuple[L
     return rules, name
 
 
-def find_voice(loaded: Loaded, session: Session, language: Language | None, tokenise: Any) -> Voice:
+def find_voice(
+    loaded: Loaded, session: Session, language: Language | None, tokenise: Any, warn: Callable[[str], Any]
+) -> Voice:
     """The voice that was asked for; without one, the run's, or a bundled sample's."""
     facts = loaded.model.facts
     if session.speaker is not None:
@@ -155,6 +158,7 @@ def find_voice(loaded: Loaded, session: Session, language: Language | None, toke
         "workspace": loaded.workspace,
         "table": table,
         "device": loaded.device,
+        "warn": warn,
     }
     if session.reference is not None:
         ids: tuple[int, ...] = ()
@@ -229,10 +233,8 @@ def make_takes(
 
 def next_number(folder: Path) -> int:
     """One above the highest number of a take in a folder: nothing is overwritten."""
-    numbers = [
-        int(path.name.split("-")[0].split(".")[0]) for path in folder.glob("[0-9]*.wav") if path.stem[:2].isdigit()
-    ]
-    return max(numbers, default=0) + 1
+    named = (re.fullmatch(r"(\d+)(-\d+)?", path.stem) for path in folder.glob("*.wav"))
+    return max((int(match[1]) for match in named if match), default=0) + 1
 
 
 @contextmanager

@@ -215,7 +215,10 @@ class Reading:
             ):
                 hint += f'; the rows have the keys {keys}: name what they mean by keys = {{ text = "..." }}'
             many = plural(report.mistakes.count, "mistake")
-            raise KathrineError(f"{told}{many} in the manifest:\n{report.mistakes.lines()}", hint)
+            others = [found for found in (report.missing, report.empty) if found.count]
+            counted = "".join(f"\n{found.lines()}" for found in others)
+            later = f"\nand what would be left out and counted:{counted}" if others else ""
+            raise KathrineError(f"{told}{many} in the manifest:\n{report.mistakes.lines()}{later}", hint)
         warn(f"{label}: {report.bad} of {plural(looked_at, 'row')} are left out:\n{report.mistakes.lines()}")
 
 

@@ -193,7 +193,7 @@ def utterance_of(line: Line, layout: Layout, find: Find) -> tuple[Utterance | No
             fields.problems += [problem] if problem else []
     variants = {name: fields.under(key) for name, key in layout.texts.items() if has(row, key)}
     made = ("" if line.id and "id" not in layout.keys else fields.text("id").strip()) or line.id
-    made = made or stable_id(recording, start, end, text)
+    made = made or stable_id(recording, start, end, text, codes)
     utterance = Utterance(
         id=made,
         audio=files["audio"],
@@ -212,9 +212,9 @@ def utterance_of(line: Line, layout: Layout, find: Find) -> tuple[Utterance | No
     return (None if fields.problems else utterance), fields.problems
 
 
-def stable_id(audio: str, start: float | None, end: float | None, text: str) -> str:
-    """An id that follows from the recording's path as written and its part; from the text without a
+def stable_id(audio: str, start: float | None, end: float | None, text: str, codes: Any = None) -> str:
+    """An id that follows from the recording's path as written and its part; from text and codes without a
     recording."""
-    what = [audio, start, end] if audio else ["text", text]
+    what = [audio, start, end] if audio else ["text", text, codes]
     stem = Path(audio.replace("\\", "/")).stem if audio else "codes"
     return f"{stem}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]}"

@@ -94,7 +94,7 @@ def test_takes_are_written_measured_and_told(here: Path, capsys) -> None:
         assert take["frames"] == 12 and take["stop"] == "budget" and "no end" in take["flags"]
         assert 20 * np.log10(np.abs(wave).max()) == pytest.approx(take["peak_db"], abs=0.01)
     assert "language tag: auto" in said and "a bundled sample" in said
-    assert said.count("no end: the model did not end by itself") == 4 and "Try: --max-seconds higher" in said
+    assert said.count("no end: the model did not end by itself") == 4 and "Try: another --seed" in said
 
 
 def test_nothing_is_overwritten_and_seeds_repeat(here: Path, capsys) -> None:
@@ -169,9 +169,20 @@ def test_layout_and_sampling_reach_the_model(here: Path, capsys) -> None:
         (("--lora-scale", "0.5"), "is a complete model"),
         (("--adapter", "nowhere"), "nowhere holds no adapter that can be loaded"),
         (("--file", "none.txt"), "none.txt can not be read"),
+        (("--checkpoint", "40"), "--checkpoint is for runs"),
+        (("--without", ","), "--without names nothing"),
+        (("--out", "taken"), "--out taken is a file"),
+        (("--reference", "short.wav"), "the reference short.wav has 0.20 s of sound"),
+        (
+            ("--reference", "empty.wav"),
+            "the reference empty.wav can not be used: corrupt (empty.wav: it holds no sound)",
+        ),
     ],
 )
 def test_what_contradicts_itself_or_is_not_there_is_refused(here: Path, capsys, flags, said) -> None:
+    (here / "taken").touch()
+    soundfile.write(here / "short.wav", 0.1 * np.sin(np.arange(4800) / 20), 24000)
+    soundfile.write(here / "empty.wav", np.zeros(0), 24000)
     code, told = speak(capsys, "kathrine:tiny", TEXT, *flags)
     assert code == 2 and said in told and "Traceback" not in told
     assert not (here / "spoken").exists()
@@ -322,9 +333,48 @@ def test_a_model_that_never_ends_is_silent_or_repeats_is_caught(here: Path, caps
     speak(capsys, "kathrine:tiny", TEXT, "--max-seconds", "2")
     monkeypatch.setattr(module, "load_model", edited(repeats))
     speak(capsys, "kathrine:tiny", "Dette er en lang setning som trenger mange sekunder.", "--greedy")
-    ended, looped = takes(here)
+    from kathrine_qwen3_tts import codec as codec_module
+
+    plain_codec = codec_module.load_codec
+
+    def silent(*given, **named):
+        made = plain_codec(*given, **named)
+        with torch.no_grad():
+            last = [one for one in made.decoder.modules() if isinstance(one, torch.nn.Conv1d)][-1]
+            last.weight.zero_()
+            last.bias.zero_()
+        return made
+
+    monkeypatch.setattr(module, "load_model", plain)
+    monkeypatch.setattr(codec_module, "load_codec", silent)
+    _, told = speak(capsys, "kathrine:tiny", TEXT, "--max-seconds", "1")
+    assert "silent: the checkpoint speaks silence" in told
+    ended, looped, mute = takes(here)
+    assert "silent" in mute["flags"] and mute["peak_db"] < -60
     assert ended["stop"] == "budget" and "no end" in ended["flags"]
     assert looped["stop"] == "repetition" and "repeated" in looped["flags"] and looped["seconds"] < 6
+
+
+def test_what_is_advised_can_be_typed() -> None:
+    """Every flag that the advice names is one, without a value that it does not take."""
+    import re
+
+    from kathrine.cli.speak import command
+    from kathrine.speech.checks import ADVICE
+
+    options = {name: one for one in command.params for name in one.opts}
+    for flag, (_, remedy) in ADVICE.items():
+        for name, value in re.findall(r"(--[a-z-]+)(?: ([\w,.]+))?", remedy):
+            assert name in options, (flag, name)
+            assert not (options[name].is_flag and value in ("on", "off")), (flag, name)
+
+
+def test_a_checkpoint_is_not_chosen_twice(here: Path, capsys) -> None:
+    run = here / "run"
+    (run / "checkpoints" / "00000040").mkdir(parents=True)
+    (run / "recipe.toml").touch()
+    code, told = speak(capsys, str(run / "checkpoints" / "00000040"), TEXT, "--checkpoint", "last")
+    assert code == 2 and "is one checkpoint already" in told
 
 
 def test_a_fresh_model_is_untouched_by_all_this() -> None:

@@ -35,7 +35,10 @@ def test_fewer_hours_than_asked_for_are_said_with_the_remedy(audio: Path, tmp_pa
     corpus = prepared(tmp_path / "more", recipe(given, max_hours=2.0), more)
     minutes = corpus.facts["entries"]["a"]["hours"] * 60
     (line,) = [line for line in more.said if "asked for" in line]
-    assert line.startswith(f"a: asked for 2.00 h, accepted {minutes:.1f} min") and "`margin`" in line
+    assert line.startswith(f"a: asked for 2.00 h, accepted {minutes:.1f} min") and "margin" not in line
+    gated, shut = {"min_seconds": 0.7}, SilentProgress()
+    prepared(tmp_path / "gated", recipe(given, max_hours=2.0, table=gated), shut)
+    assert any("asked for" in line and "`margin`" in line for line in shut.said)
     prepared(tmp_path / "enough", recipe(given, max_hours=7 / 3600), enough)
     assert not [line for line in enough.said if "asked for" in line]
 

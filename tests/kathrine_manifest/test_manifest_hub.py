@@ -166,7 +166,7 @@ def test_paths_of_somebody_elses_machine_mean_nothing_here(hub: Hub, tmp_path: P
     told = ask(hub, tmp_path)
     assert "train.jsonl:1: '/etc/passwd' is an absolute path in a dataset of the Hub" in told["error"]
     assert "train.jsonl:2: '../../x.wav' points outside of the dataset" in told["error"]
-    assert "train.jsonl:3" not in told["error"]
+    assert "train.jsonl:3" not in told["error"].split("and what would be left out and counted:")[0]
 
 
 def test_offline_before_anything_was_fetched_says_what_to_do(hub: Hub, tmp_path: Path) -> None:

@@ -133,7 +133,9 @@ def test_many_mistakes_are_cut_short_and_bytes_are_checked(tmp_path: Path) -> No
     path.write_bytes(b'\xef\xbb\xbf{"audio": "a.wav", "text": "med BOM"}\n' + b"\xff\n" * 30)
     with pytest.raises(KathrineError, match="and 10 more") as error:
         read(path)
-    assert "m.jsonl:2: not UTF-8" in str(error.value) and "m.jsonl:1:" not in str(error.value)
+    mistakes, counted = str(error.value).split("and what would be left out and counted:")
+    assert "m.jsonl:2: not UTF-8" in mistakes and "m.jsonl:1:" not in mistakes
+    assert "m.jsonl:1: there is no recording" in counted  # told at once, not after the others are mended
 
 
 def test_keys_that_nobody_reads_are_named(tmp_path: Path) -> None:

@@ -190,6 +190,9 @@ def test_intervals_know_that_votes_hang_together() -> None:
         (["base", "tuned", "--checkpoint", "5"], "once for each system"),
         (["base", "silent"], "have said nothing in common"),
         (["--score", "x.json", "--key", "none"], "there is no key none"),
+        (["base", "--score", "x.json"], "leave the systems out"),
+        (["base", "tuned", "--checkpoint", "best", "--checkpoint", "last"], "is a step whose samples were spoken"),
+        (["base", "tuned", "--json"], "--json is for scores"),
     ],
 )
 def test_what_can_not_be_compared_is_refused(page: Path, capsys, words, said) -> None:

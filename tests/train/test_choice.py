@@ -51,7 +51,7 @@ def test_a_little_better_is_not_better() -> None:
 
 def test_the_reason_is_told() -> None:
     assert reason(BEST, "flags_then_loss") == "0% of its takes flagged, held-out loss 2.0000; rule flags_then_loss"
-    assert reason(None, "flags_then_loss") == "no checkpoint has less than 5% flagged takes and a finite held-out loss"
+    assert reason(None, "flags_then_loss") == "no checkpoint has at most 5% flagged takes and a finite held-out loss"
 
 
 # --------------------------------------------------------------------------- in a run
@@ -117,7 +117,7 @@ def test_flags_do_not_stop_a_run_that_still_learns(tmp_path: Path, monkeypatch) 
     outcome = train(recipe, progress)
     assert (outcome.status, outcome.step, outcome.best) == ("finished", 15, None)
     assert any("results from trained weights of the last checkpoint" in said for said in progress.said)
-    assert any("best checkpoint: no checkpoint has less than 5% flagged takes" in said for said in progress.said)
+    assert any("best checkpoint: no checkpoint has at most 5% flagged takes" in said for said in progress.said)
 
 
 def test_sentences_are_spoken_the_same_at_every_checkpoint(tmp_path: Path, monkeypatch) -> None:
@@ -182,3 +182,24 @@ def test_noise_that_grows_with_the_loss_is_not_told(tmp_path: Path, monkeypatch)
     progress = SilentProgress()
     train(recipe, progress)
     assert not [said for said in progress.warned if "noisier" in said]
+
+
+def test_a_validation_without_sentences_is_no_candidate(tmp_path: Path, monkeypatch) -> None:
+    Voices(monkeypatch, 1e-4)
+    recipe = spoken_run(tmp_path / "run", monkeypatch, [5.0, 4.0, 1.0, 3.0], speak={"every": 15})
+    progress = SilentProgress()
+    outcome = train(recipe, progress)
+    assert outcome.best is not None and outcome.best.name == "00000015"
+    assert any("no test sentences were spoken at this step" in said for said in progress.said)
+
+
+def test_where_none_qualified_it_is_said(tmp_path: Path, monkeypatch) -> None:
+    from kathrine import KathrineError
+    from kathrine.train.checkpoint import pick
+
+    Voices(monkeypatch, None)
+    recipe = spoken_run(tmp_path / "run", monkeypatch, [5.0, 4.0])
+    train(recipe)
+    with pytest.raises(KathrineError, match=r"none qualified by validation\.best_by") as error:
+        pick(RunFolder.of(recipe).checkpoints, "best")
+    assert "--checkpoint last" in error.value.hint
