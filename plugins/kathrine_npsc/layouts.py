@@ -104,6 +104,7 @@ class Layout(ABC):
 
     def tell_problems(self, problems: Sequence[str], what: str, progress: Progress) -> None:
         """Warn of rows that are left out, the first ones by name. what: the files, as in `rows of WHAT`."""
+        self.unreadable += len(problems)
         if problems:
             shown = "".join(f"\n  {problem}" for problem in problems[:MOST_SHOWN])
             more = f"\n  and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""

@@ -38,6 +38,12 @@ class Tally:
             told[1] += seconds
 
 
+    def counts(self) -> dict[str, int]:
+        """How many by reason; a reason says whether sections or passages of one are meant."""
+        sections = {f"section: {reason}": len(lines) for reason, lines in self.sections.items()}
+        return sections | {f"passage: {reason}": int(count) for reason, (count, _) in self.segments.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What a book is read with.
