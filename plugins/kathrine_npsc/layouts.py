@@ -38,6 +38,8 @@ class Layout(ABC):
 
     Args:
         files: the place. options: of the source. label: the source's name in messages.
+
+    `unreadable` counts rows with mistakes that `read` left out.
     """
 
     name: ClassVar[str]
@@ -50,6 +52,7 @@ class Layout(ABC):
         self.files = files
         self.options = options
         self.label = label
+        self.unreadable = 0
         self._found: dict[str, tuple[Path, dict[str, Any], Callable[[str, int, int], str | None]] | None] = {}
 
     @classmethod

@@ -37,7 +37,6 @@ class Tally:
             told[0] += count
             told[1] += seconds
 
-
     def counts(self) -> dict[str, int]:
         """How many by reason; a reason says whether sections or passages of one are meant."""
         sections = {f"section: {reason}": len(lines) for reason, lines in self.sections.items()}
