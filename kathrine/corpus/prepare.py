@@ -278,13 +278,9 @@ def refuse_empty(recipe: Recipe, facts: dict) -> None:
             reasons = ", ".join(f"{reason}: {count}" for reason, count in entry["rejected"].items())
             own = ", ".join(f"{reason}: {count}" for reason, count in entry["left_out_by_source"].items())
             seen = f"of {entry['seen']} utterances none is left to train on ({reasons})"
+            nothing = "the source gave no utterances" + (f" (it left out {own})" if own else "")
             raise KathrineError(
-                f"data entry {name}: "
-                + (
-                    seen
-                    if entry["seen"]
-                    else "the source gave no utterances" + (f" (it left out {own})" if own else "")
-                ),
+                f"data entry {name}: " + (seen if entry["seen"] else nothing),
                 "look at its limits and at [prepare]" if entry["seen"] else "look at the source's options",
             )
 
