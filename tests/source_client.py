@@ -68,6 +68,7 @@ def run_source(component: str, options: Mapping[str, Any], folder: Path, **wishe
             }
             for utterance in source.utterances(context)
         ]
+        told["left_out"] = {reason: count for reason, count in source.left_out().items() if count}
     except KathrineError as problem:
         told |= {"error": problem.message, "hint": problem.hint}
     told["modules"] = sorted({name.partition(".")[0] for name in sys.modules})

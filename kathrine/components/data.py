@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -65,8 +65,20 @@ class Source(Component):
         """The utterances, after `prepare`, in an order that is the same every time.
 
         A row that can not be used is yielded all the same where the kernel's gates can name the reason, so that
-        it is counted; what only the source can see (a broken archive member) is said through `context.progress`.
+        it is counted; what only the source can see (a broken archive member) is said through `context.progress`,
+        and counted by `left_out`.
         """
+
+    def left_out(self) -> Mapping[str, int]:
+        """Counts by reason of what the source itself left out, asked after `utterances` was walked to its end.
+
+        Given: nothing; it speaks of that walk. Returns: reasons, short and without names of files, so that the same
+        thing has the same reason every time; a count of 0 is not shown. What `utterances` yields does not belong
+        here: the kernel's gates count that. A source that `splits` counts so that the sum over all parts is what it
+        counts without a part: what every part sees alike belongs to the first one. Empty unless a source says
+        otherwise.
+        """
+        return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ utterance a line: entry, utterance, and where they are known content and referen
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kathrine.corpus.files import write_json
 from kathrine.corpus.keys import recipe_key
 from kathrine.corpus.manifest import from_row, write_lines
 from kathrine.corpus.rows import Elsewhere, Row
@@ -50,10 +51,17 @@ class Listing:
         if not (workspace.root / "corpus" / "merged").is_dir():
             return None
         listing = cls.place(recipe, workspace)
-        return listing if listing.path.is_file() else None
+        return listing if listing.path.is_file() and listing.counts.is_file() else None
 
-    def join(self, parts: Iterable[Path]) -> None:
-        """Write the listings of all shards, one after another."""
+    @property
+    def counts(self) -> Path:
+        """The file beside it that says what sources left out."""
+        return self.path.with_suffix(".left_out.json")
+
+    def join(self, parts: Iterable[Path], left_out: Mapping[str, Mapping[str, int]]) -> None:
+        """Write the listings of all shards, one after another. left_out: what sources left out, by data entry and
+        reason."""
+        write_json(self.counts, left_out)
         write_lines(self.path, (line for part in parts for line in _lines(part)))
 
     def utterances(self, entry: str) -> Iterator[Utterance]:
@@ -61,6 +69,10 @@ class Listing:
         for line in _lines(self.path):
             if line["entry"] == entry:
                 yield from_row(line["utterance"], Path())
+
+    def left_out(self, entry: str) -> dict[str, int]:
+        """What the source of a data entry left out, by reason, on all machines together."""
+        return json.loads(self.counts.read_text(encoding="utf-8"))[entry]
 
     def tell(self, entry: str, rows: Sequence[Row]) -> None:
         """Give rows, made of `utterances` in this order, what was found of their recordings."""

@@ -6,6 +6,7 @@ chooses. It needs neither the recordings nor the source."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,21 @@ def merge(
                 taken = stores.absorb(shard.folder)
                 advance(1)
                 progress.say(f"shard {shard.part}: {taken} recordings taken over")
-        Listing.place(recipe, workspace).join(shard.folder / ROWS for shard in shards)
+        Listing.place(recipe, workspace).join((shard.folder / ROWS for shard in shards), left_out_by_sources(shards))
+
+
+def left_out_by_sources(shards: Sequence[Shard]) -> dict[str, dict[str, int]]:
+    """What the sources of all shards left out, by data entry and reason, as one machine would count it."""
+    told = {}
+    for name, entry in shards[0].marker["entries"].items():
+        # A source that does not split lists everything in each part: the first part has counted it all, and a sum
+        # would count it again for every part.
+        counting = shards if entry["block"] is None else shards[:1]
+        counts: Counter[str] = Counter()
+        for shard in counting:
+            counts.update(shard.marker["entries"][name]["left_out_by_source"])
+        told[name] = dict(sorted(counts.items()))
+    return told
 
 
 def refuse_mixed(shards: Sequence[Shard], wanted: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kathrine.recipe.tables import PrepareTable
 
 NAME = "corpus.html"
-VERSION = 1
+VERSION = 2
 """Raise it when the page changes: pages that were written before are then written again."""
 MOST_SPEAKERS = 12
 Place = tuple[str, str]
@@ -159,8 +159,9 @@ def _name(speaker: str, name: str) -> str:
 
 
 def _reasons(figures: Figures, found: Mapping[Place, Excerpt]) -> str:
+    by_source = _by_source(figures)
     if not figures.reasons:
-        return "<section><h2>Left out</h2><p>Nothing was left out.</p></section>"
+        return f"<section><h2>Left out</h2>{by_source or '<p>Nothing was left out.</p>'}</section>"
     total = figures.total.seen
     made = []
     for reason, count in figures.reasons.items():
@@ -179,7 +180,18 @@ def _reasons(figures: Figures, found: Mapping[Place, Excerpt]) -> str:
     hint = (
         "<p class='hint'>Open a reason for three utterances, drawn by chance, as they were found (the first 8 s).</p>"
     )
-    return f"<section><h2>Left out</h2>{hint}{''.join(made)}</section>"
+    return f"<section><h2>Left out</h2>{hint}{''.join(made)}{by_source}</section>"
+
+
+def _by_source(figures: Figures) -> str:
+    """What sources left out before prepare saw it, so that there is nothing to listen to; empty where there is none."""
+    rows = [
+        [escape(name), escape(reason), f"{count:,}"]
+        for name, entry in figures.entries.items()
+        for reason, count in entry.facts.get("left_out_by_source", {}).items()
+    ]
+    hint = "<p class='hint'>By the source, before prepare saw it: no part of what was seen.</p>"
+    return hint + table_html(["data", "reason", "count"], rows, {2}) if rows else ""
 
 
 # --------------------------------------------------------------------------- distributions

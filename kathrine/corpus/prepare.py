@@ -92,10 +92,10 @@ def prepare_folder(recipe: Recipe, workspace: Workspace, progress: Progress) -> 
         examples: list[Row] = []
         told = {}
         for entry in recipe.data:
-            rows, hidden, notes = prepare_entry(entry, bench)
+            rows, hidden, notes, left_out = prepare_entry(entry, bench)
             everything += rows
             examples += [row for row in rows if row.kept] + hidden
-            told[entry.name] = entry_facts(entry.source.name, rows, notes)
+            told[entry.name] = entry_facts(entry.source.name, rows, notes, left_out)
             tell_damaged(entry.name, rows, progress)
         stores.flush()
         rules, verdicts = rules_key(recipe.language), verdicts_digest(everything)
@@ -159,16 +159,20 @@ def encoders_of(bench: Bench) -> Encoders:
     )
 
 
-def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row], list[str]]:
-    """All rows of an entry with their verdicts, its hidden references, and notes."""
+def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row], list[str], dict[str, int]]:
+    """All rows of an entry with their verdicts, its hidden references, notes, and what its source left out, by
+    reason."""
     recipe, table, progress = bench.recipe, entry.table, bench.progress
     if bench.listing is None:
         utterances = sourcing.listed(entry, source_context(entry, bench))
     else:
         utterances = bench.listing.utterances(entry.name)
     rows, notes = list_rows(entry.name, table, utterances, bench.facts, bench.fingerprints, bench.stores, bench.spool)
-    if bench.listing is not None:
+    if bench.listing is None:
+        left_out = sourcing.left_out(entry)
+    else:
         bench.listing.tell(entry.name, rows)
+        left_out = bench.listing.left_out(entry.name)
     variants = wanted_variants(entry, rows)
     for portion in chunks([row for row in rows if row.kept]):
         bench.texts.take(portion, variants, recipe.prepare)
@@ -193,7 +197,7 @@ def prepare_entry(entry: DataEntry, bench: Bench) -> tuple[list[Row], list[Row],
     if table.reference == "fixed":
         fixed_references(kept)
     fix_where_drawing_fails(kept, has_voice)
-    return rows, hidden, notes
+    return rows, hidden, notes, left_out
 
 
 def voices_of(entry: DataEntry, bench: Bench, rows: list[Row]) -> tuple[list[Row], list[str]]:
@@ -272,9 +276,11 @@ def refuse_empty(recipe: Recipe, facts: dict) -> None:
     for name, entry in facts["entries"].items():
         if not entry["splits"].get("train"):
             reasons = ", ".join(f"{reason}: {count}" for reason, count in entry["rejected"].items())
+            own = ", ".join(f"{reason}: {count}" for reason, count in entry["left_out_by_source"].items())
             seen = f"of {entry['seen']} utterances none is left to train on ({reasons})"
+            nothing = "the source gave no utterances" + (f" (it left out {own})" if own else "")
             raise KathrineError(
-                f"data entry {name}: " + (seen if entry["seen"] else "the source gave no utterances"),
+                f"data entry {name}: " + (seen if entry["seen"] else nothing),
                 "look at its limits and at [prepare]" if entry["seen"] else "look at the source's options",
             )
 

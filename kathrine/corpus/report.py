@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from kathrine.corpus.gates import EXPLANATIONS, count_reasons
+from kathrine.corpus.page_parts import visible
 from kathrine.corpus.rows import Row
 from kathrine.speech.limits import pace
 from kathrine.types import Fingerprints, ModelFacts
@@ -17,16 +18,21 @@ if TYPE_CHECKING:
     from kathrine.components import Progress
     from kathrine.recipe.tables import DataTable, PrepareTable
 
+BY_SOURCE = "by the source"
+"""What stands for the meaning of a reason that is the source's own."""
 MANY_CUT = 0.5
 DAMAGE = ("missing file", "corrupt", "crashed the decoder", "length differs", "bad codes", "bad reference")
 SPLIT_COLUMNS = {"train": "train", "valid.": "validation", "test": "test"}
 
 
-def entry_facts(source: str, rows: Sequence[Row], notes: Sequence[str]) -> dict[str, Any]:
+def entry_facts(
+    source: str, rows: Sequence[Row], notes: Sequence[str], left_out: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Facts of one data entry: what was seen and kept, why the rest was not, hours, speakers, licence.
 
     splits: utterances and seconds of each. bandwidth_hz: median of the kept recordings, 0 without any.
-    cut_share: of the kept utterances, those that end mid-speech. pace: how long their letters are (`speech.limits`)."""
+    cut_share: of the kept utterances, those that end mid-speech. pace: how long their letters are (`speech.limits`).
+    left_out_by_source: what never became an utterance, by the source's own reasons; no part of `seen`."""
     kept = [row for row in rows if row.kept]
     bandwidths = [row.sound.bandwidth_hz for row in kept if row.sound is not None]
     rates = sorted({row.sound.original_rate for row in kept if row.sound is not None})
@@ -43,6 +49,7 @@ def entry_facts(source: str, rows: Sequence[Row], notes: Sequence[str]) -> dict[
         "hours": round(sum(row.seconds for row in kept) / 3600, 4),
         "speakers": len({row.speaker for row in kept}),
         "rejected": count_reasons(row.reason for row in rows),
+        "left_out_by_source": dict(left_out or {}),
         "splits": splits,
         "original_rates": rates,
         "bandwidth_hz": round(median(bandwidths), 1) if bandwidths else 0.0,
@@ -142,6 +149,7 @@ def corpus_table(facts: dict[str, Any]) -> Group:
     from rich import box
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     narrow: Any = {"box": box.SIMPLE_HEAD, "show_edge": False, "padding": (0, 1, 0, 0), "title_justify": "left"}
     kept = Table(title="Prepared corpus", **narrow)
@@ -164,4 +172,7 @@ def corpus_table(facts: dict[str, Any]) -> Group:
         )
         for reason, count in entry["rejected"].items():
             left.add_row(name, reason, str(count), EXPLANATIONS[reason])
+        # A corpus that was prepared before has no such counts. Reasons of plugins are text, not markup.
+        for reason, count in entry.get("left_out_by_source", {}).items():
+            left.add_row(name, Text(visible(reason)), str(count), BY_SOURCE)
     return Group(kept, words, left) if left.rows else Group(kept, words)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from kathrine.recipe.recipe import DataEntry, Recipe
     from kathrine.workspace import Workspace
 
-FORMAT = 1
+FORMAT = 2
 MARKER, ROWS = "shard.json", "rows.jsonl"
 SURPLUS, SURPLUS_SECONDS = 1.15, 60.0
 """A shard takes so much more than `max_hours` and the speaker cap allow: what gates can be expected to leave out."""
@@ -94,12 +94,12 @@ def prepare_shard(recipe: Recipe, workspace: Workspace, progress: Progress, part
         entries: dict[str, Any] = {}
         seconds = 0.0
         for entry in recipe.data:
-            own, examples, block = _listed(entry, bench, part)
+            own, examples, block, left_out = _listed(entry, bench, part)
             lines.append(own)
             for row in examples:
                 set_keys(row, prints, facts)
             encode(examples, bench.stores, encoders_of(bench), bench.sounds.settings, recipe.prepare, workers, progress)
-            entries[entry.name] = {"block": block, "encoded": len(examples)}
+            entries[entry.name] = {"block": block, "encoded": len(examples), "left_out_by_source": left_out}
             seconds += sum(row.seconds for row in examples)
         bench.stores.flush()
         write_lines(folder / ROWS, (line for own in lines for line in own()))
@@ -118,9 +118,10 @@ def prepare_shard(recipe: Recipe, workspace: Workspace, progress: Progress, part
 
 def _listed(
     entry: DataEntry, bench: Bench, part: Part
-) -> tuple[Callable[[], Iterator[dict[str, Any]]], list[Row], list[int] | None]:
-    """List an entry and listen to this part of it. Returns the lines of its listing, what is to be encoded, and
-    from where to where the part goes with how many utterances there are in all (None where the source splits)."""
+) -> tuple[Callable[[], Iterator[dict[str, Any]]], list[Row], list[int] | None, dict[str, int]]:
+    """List an entry and listen to this part of it. Returns the lines of its listing, what is to be encoded, from
+    where to where the part goes with how many utterances there are in all (None where the source splits), and what
+    the source left out, by reason."""
     prepare = bench.recipe.prepare
     raw = Spool(bench.stores.codes.folder)
     places: list[int] = []
@@ -133,6 +134,7 @@ def _listed(
 
     given = noted(sourcing.listed(entry, source_context(entry, bench)))
     rows, _ = list_rows(entry.name, entry.table, given, bench.facts, bench.fingerprints, bench.stores, bench.spool)
+    left_out = sourcing.left_out(entry)
     variants = wanted_variants(entry, rows)
     wanted = wanted_rows(rows, entry, bench)
     block = None
@@ -159,7 +161,7 @@ def _listed(
         for row, place in zip(rows, places, strict=True):
             yield line_of(entry.name, raw.read_row(place), row)
 
-    return lines, [row for row in heard if row.kept] + hidden, block
+    return lines, [row for row in heard if row.kept] + hidden, block, left_out
 
 
 def wanted_rows(rows: Sequence[Row], entry: DataEntry, bench: Bench) -> list[bool]:

@@ -35,6 +35,14 @@ def listed(entry: DataEntry, context: SourceContext) -> Iterator[Utterance]:
         yield utterance
 
 
+def left_out(entry: DataEntry) -> dict[str, int]:
+    """`Source.left_out` of a data entry, in the order of its reasons and without those that never happened; asked after
+    `listed` came to its end. Raises: KathrineError, also for a fault in the plugin."""
+    with _named(entry, "counting what it left out"):
+        counts = {str(reason): int(count) for reason, count in entry.source.left_out().items()}
+    return {reason: count for reason, count in sorted(counts.items()) if count}
+
+
 @contextmanager
 def _named(entry: DataEntry, doing: str) -> Iterator[None]:
     try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,10 @@ class CatalogueSource(Source):
     name = "librivox_catalogue"
     Options = CatalogueOptions
 
+    def __init__(self, options: Any = None, label: str = "") -> None:
+        super().__init__(options, label)
+        self._tally = Tally()
+
     def problems(self) -> Iterator[str]:
         options = self.options
         yield from cutting_problems(options)
@@ -100,9 +104,12 @@ class CatalogueSource(Source):
         tell(self.label, context, shelves, taken, tally)
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
-        visit = self._visit(context, loud=False)
-        for shelf, read in self._sections(context, visit, self._shelves(context, visit), Tally(), nothing):
+        visit, self._tally = self._visit(context, loud=False), Tally()
+        for shelf, read in self._sections(context, visit, self._shelves(context, visit), self._tally, nothing):
             yield from utterances_of(shelf, read)
+
+    def left_out(self) -> Mapping[str, int]:
+        return self._tally.counts()
 
     def _folder(self, context: SourceContext) -> Path:
         return context.folder / safe_name(self.options.librivox_url)

@@ -4,8 +4,8 @@ until it is enough."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -41,6 +41,10 @@ class LibrivoxSource(Source):
     def variants(self) -> tuple[str, ...]:
         return ("text",)
 
+    def __init__(self, options: Any = None, label: str = "") -> None:
+        super().__init__(options, label)
+        self._left_out: dict[str, int] = {}
+
     def prepare(self, context: SourceContext) -> None:
         warn = context.progress.warn
         corpus = self._open(context, loud=True)
@@ -72,6 +76,7 @@ class LibrivoxSource(Source):
 
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
         corpus = self._open(context, loud=False)
+        self._left_out = {"mistake in the row": len(corpus.problems)}
         files = corpus.files
         durations = Durations(files)
         wanted = wanted_segments(corpus.segments, context.speakers)
@@ -85,6 +90,9 @@ class LibrivoxSource(Source):
                 seconds=durations.get(segment.file),
                 facts={"licence": corpus.licence, **segment.facts, "speaker_name": segment.speaker_name},
             )
+
+    def left_out(self) -> Mapping[str, int]:
+        return self._left_out
 
     def _open(self, context: SourceContext, loud: bool) -> Corpus:
         """The corpus, listed and read; only recordings of wanted readers are ever written out of an export."""

@@ -6,6 +6,7 @@ A second call finds everything there and gives the same answer.
 from __future__ import annotations
 
 import fnmatch
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -94,6 +95,15 @@ def counted(reading: Reading, context: SourceContext) -> Budget:
     return budget
 
 
+def readable(reading: Reading, left_out: Counter[str]) -> Iterator[Utterance]:
+    """The rows that are utterances; the others are counted by reason."""
+    for row in reading.rows():
+        if row.utterance is not None:
+            yield row.utterance
+        else:
+            left_out[f"by {row.passed_over}" if row.passed_over else "mistake in the row"] += 1
+
+
 def length_of(path: Path) -> float:
     """Seconds of a recording, from its header; 0 for one that can not be read (prepare rejects it by name)."""
     import soundfile
@@ -104,13 +114,18 @@ def length_of(path: Path) -> float:
         return 0.0
 
 
-def taken(reading: Reading, context: SourceContext, advance: Callable[..., None] | None) -> Iterator[Utterance]:
+def taken(
+    reading: Reading,
+    context: SourceContext,
+    advance: Callable[..., None] | None,
+    left_out: Counter[str] | None = None,
+) -> Iterator[Utterance]:
     """The utterances, recordings of the Hub fetched, until there are enough of each split.
 
     Given: advance, told of each utterance; None where everything was fetched before. A row with a problem is left out
-    (`prepare` stopped, or said so).
+    (`prepare` stopped, or said so) and counted in `left_out`, as is what an option passes over.
     """
-    utterances = (row.utterance for row in reading.rows() if row.utterance is not None)
+    utterances = readable(reading, Counter() if left_out is None else left_out)
     if reading.places.top is not None or reading.places.shelf is not None or reading.format.name == "parquet":
         yield from utterances
         return

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kathrine.components import Source, SourceContext
 from kathrine.datafiles import DataFiles, LocalFiles, open_files
@@ -30,6 +32,10 @@ class Manifest(Source):
     name = "manifest"
     Options = ManifestOptions
     options: ManifestOptions
+
+    def __init__(self, options: Any = None, label: str = "") -> None:
+        super().__init__(options, label)
+        self._left_out: Counter[str] = Counter()
 
     def variants(self) -> tuple[str, ...]:
         return ("text", *self.options.texts)
@@ -59,7 +65,11 @@ class Manifest(Source):
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
         reading = self.open(context)
         fetching.unpack(reading, context, self.label)
-        yield from fetching.taken(reading, context, None)
+        self._left_out.clear()
+        yield from fetching.taken(reading, context, None, self._left_out)
+
+    def left_out(self) -> Mapping[str, int]:
+        return self._left_out
 
     def open(self, context: SourceContext) -> Reading:
         """The corpus in its format. Raises: KathrineError where none is recognised, or more than one."""

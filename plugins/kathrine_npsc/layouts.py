@@ -38,6 +38,8 @@ class Layout(ABC):
 
     Args:
         files: the place. options: of the source. label: the source's name in messages.
+
+    `unreadable` counts rows with mistakes that `read` left out.
     """
 
     name: ClassVar[str]
@@ -50,6 +52,7 @@ class Layout(ABC):
         self.files = files
         self.options = options
         self.label = label
+        self.unreadable = 0
         self._found: dict[str, tuple[Path, dict[str, Any], Callable[[str, int, int], str | None]] | None] = {}
 
     @classmethod
@@ -104,6 +107,7 @@ class Layout(ABC):
 
     def tell_problems(self, problems: Sequence[str], what: str, progress: Progress) -> None:
         """Warn of rows that are left out, the first ones by name. what: the files, as in `rows of WHAT`."""
+        self.unreadable += len(problems)
         if problems:
             shown = "".join(f"\n  {problem}" for problem in problems[:MOST_SHOWN])
             more = f"\n  and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""

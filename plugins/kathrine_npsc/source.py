@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from kathrine import KathrineError, Source, SourceContext
 from kathrine.components import Progress
@@ -20,6 +22,8 @@ from kathrine_npsc.plan import Plan, make_plan
 from kathrine_npsc.speakers import REMEDY, SPEAKER_FILE, Person, read_speakers, wanted_dialects
 from kathrine_npsc.wishes import Wishes
 
+NO_CLIP = "clip missing"
+UNREADABLE = "mistake in the row"
 LEFT_OVER_SECONDS = 3600.0
 """Age at which a half-written file is nobody's work any more: writing one takes a second."""
 
@@ -44,6 +48,10 @@ class NpscSource(Source):
     name = "npsc"
     Options = NpscOptions
     splits = True
+
+    def __init__(self, options: Any = None, label: str = "") -> None:
+        super().__init__(options, label)
+        self._left_out: Counter[str] = Counter()
 
     def variants(self) -> tuple[str, ...]:
         return tuple(self.options.fields)
@@ -74,13 +82,17 @@ class NpscSource(Source):
     def utterances(self, context: SourceContext) -> Iterator[Utterance]:
         work = self._work(context, Quiet())
         sentences = part_of(work.plan, context, self.options.balance_gender)
-        links, _ = clip_of_each(sentences, work.layout.clip)
+        links, missing = clip_of_each(sentences, work.layout.clip)
+        self._left_out = left_out_of(work, missing, context, self.options.balance_gender)
         made = chains(links, self._joining(context))
         if context.part is not None and self.options.balance_gender:
             made = made[context.part.block(len(made))]
         for chain in made:
             audio = chain[0].clip.path if len(chain) == 1 else joined_file(work.joined, chain)
             yield utterance_of(chain, audio, work.people.get(chain[0].sentence.speaker_id, Person()))
+
+    def left_out(self) -> Mapping[str, int]:
+        return self._left_out
 
     def _work(self, context: SourceContext, progress: Progress) -> Work:
         """Layout, speakers and plan, made anew from the transcripts each time: the same inputs, the same plan."""
@@ -174,6 +186,20 @@ def part_of(plan: Plan, context: SourceContext, balance: bool) -> list[Sentence]
         return plan.sentences
     days = set(plan.days[context.part.block(len(plan.days))])
     return [sentence for sentence in plan.sentences if (sentence.folder, sentence.day) in days]
+
+
+def left_out_of(
+    work: Work, missing: Mapping[str, Sequence[str]], context: SourceContext, balance: bool
+) -> Counter[str]:
+    """What never becomes an utterance, by reason. Every part reads all transcripts and makes the whole plan: the first
+    part counts what that leaves out, and each counts the missing clips of its own sentences."""
+    first = context.part is None or context.part.number == 1
+    counts = Counter(work.plan.left_out) if first else Counter()
+    if first:
+        counts[UNREADABLE] += work.layout.unreadable
+    if first or not balance:  # with balance each part looks at all sentences
+        counts[NO_CLIP] += sum(map(len, missing.values()))
+    return counts
 
 
 def clear_away(folder: Path) -> None:

@@ -105,10 +105,10 @@ def measure(folder: Path, copies: int) -> Stages:
             for _ in range(copies):
                 everything, examples, told = [], [], {}
                 for entry in recipe.data:
-                    rows, hidden, notes = prepare_entry(entry, bench)
+                    rows, hidden, notes, left_out = prepare_entry(entry, bench)
                     everything += rows
                     examples += [row for row in rows if row.kept] + hidden
-                    told[entry.name] = entry_facts(entry.source.name, rows, notes)
+                    told[entry.name] = entry_facts(entry.source.name, rows, notes, left_out)
         for row in examples:
             set_keys(row, prints, facts)
 

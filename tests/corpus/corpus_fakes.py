@@ -7,7 +7,7 @@ Shapes: N samples, F frames, Q codebooks, H width of the speaker embedding.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,15 +120,19 @@ class ListSource(Source):
 
     name = "list"
 
-    def __init__(self, utterances: Sequence[Utterance]) -> None:
+    def __init__(self, utterances: Sequence[Utterance], left_out: Mapping[str, int] | None = None) -> None:
         super().__init__()
         self.given = utterances
+        self.counts = left_out or {}
 
     def prepare(self, context: Any) -> None:
         pass
 
     def utterances(self, context: Any) -> Sequence[Utterance]:
         return self.given
+
+    def left_out(self) -> Mapping[str, int]:
+        return self.counts
 
 
 class Shouting(Language):

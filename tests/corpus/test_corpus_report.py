@@ -6,11 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from corpus_fakes import prepared, recipe, utterances
+from corpus_fakes import ListSource, prepared, recipe, utterances
 from rich.console import Console
 
+from kathrine.corpus.figures import gather
+from kathrine.corpus.figures_text import figures_view
 from kathrine.corpus.gates import EXPLANATIONS
 from kathrine.corpus.report import corpus_table
+from kathrine.corpus.verdicts import read_verdicts
+from kathrine.errors import KathrineError
 from kathrine.progress import SilentProgress
 from kathrine.recipe.tables import PrepareTable
 
@@ -70,6 +74,28 @@ def test_the_table_fits_80_columns_with_the_numbers_of_a_real_corpus(audio: Path
     assert row.split() == ["stortinget-48k", "55400", "41230", "60.00", "36000", "2600", "0", "261", "10.5", "0%"]
     for reason in EXPLANATIONS:
         assert any(line.startswith("stortinget-48k") and f" {reason} " in line for line in lines)
+
+
+def test_what_a_source_left_out_stands_in_facts_table_page_and_data(audio: Path, tmp_path: Path) -> None:
+    made = recipe(utterances(audio, 6))
+    made.data[0].source = ListSource(utterances(audio, 6), {"[bold]clip</b> missing": 1234, "never": 0})
+    corpus = prepared(tmp_path, made)
+    assert corpus.facts["entries"]["a"]["left_out_by_source"] == {"[bold]clip</b> missing": 1234}
+    figures = gather(read_verdicts(corpus.folder), corpus.facts)
+    for number, view in enumerate((corpus_table(corpus.facts), figures_view(figures, corpus.facts, made.prepare))):
+        console = Console(width=80, record=True, file=(tmp_path / f"{number}").open("w"))
+        console.print(view)
+        (line,) = [line for line in console.export_text().splitlines() if "1234" in line]
+        assert line.split() == ["a", "[bold]clip</b>", "missing", "1234", "by", "the", "source"]
+    page = (corpus.folder / "corpus.html").read_text(encoding="utf-8")
+    assert "[bold]clip&lt;/b&gt; missing" in page and "1,234" in page and "Nothing was left out" not in page
+
+
+def test_a_fault_while_a_source_counts_is_named(audio: Path, tmp_path: Path) -> None:
+    made = recipe(utterances(audio, 6))
+    made.data[0].source = ListSource(utterances(audio, 6), {"odd": "many"})  # type: ignore[dict-item]
+    with pytest.raises(KathrineError, match="a: source list failed while counting what it left out: ValueError"):
+        prepared(tmp_path, made)
 
 
 def test_the_documentation_explains_every_reason() -> None:

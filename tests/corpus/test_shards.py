@@ -155,6 +155,27 @@ def test_a_source_that_splits_lists_its_own_part(audio: Path, tmp_path: Path) ->
     assert prepared(tmp_path / "merged", made).fingerprint == whole.fingerprint
 
 
+@pytest.mark.parametrize("splits", [False, True])
+def test_a_merge_counts_what_sources_left_out_as_one_machine_does(audio: Path, tmp_path: Path, splits: bool) -> None:
+    given = utterances(audio, 20)
+
+    def made(counts: dict[str, int]) -> FakeRecipe:
+        one = recipe(given)
+        one.data[0].source = (Days if splits else ListSource)(given, counts)
+        one.data[0].source.name = "list"  # type: ignore[misc]
+        return one
+
+    # A source that splits counts what lies in its part; another one lists, and counts, everything in each.
+    parts = [{"clip missing": 1, "odd": 4}, {"clip missing": 2}] if splits else [{"clip missing": 3, "odd": 4}] * 2
+    folders = [shard(tmp_path / f"m{n}", made(counts), f"{n + 1}/2") for n, counts in enumerate(parts)]
+    join(tmp_path / "merged", made({}), folders)
+    joined = prepared(tmp_path / "merged", made({}))
+    assert joined.facts["entries"]["a"]["left_out_by_source"] == {"clip missing": 3, "odd": 4}
+    single = recipe(given)
+    single.data[0].source = ListSource(given, {"odd": 4, "clip missing": 3})
+    assert joined.fingerprint == prepared(tmp_path / "whole", single).fingerprint
+
+
 def test_what_does_not_belong_together_is_refused(audio: Path, tmp_path: Path) -> None:
     given = utterances(audio, 12)
     made = recipe(given)
@@ -193,7 +214,7 @@ def test_a_shard_twice_computes_nothing(audio: Path, tmp_path: Path) -> None:
     given = utterances(audio, 12)
     folder = shard(tmp_path / "m1", recipe(given), "1/2")
     marker = json.loads((folder / "shard.json").read_text())
-    assert marker["entries"]["a"] == {"block": [0, 6, 12], "encoded": 6}
+    assert marker["entries"]["a"] == {"block": [0, 6, 12], "encoded": 6, "left_out_by_source": {}}
     family = FakeFamily()
     shard(tmp_path / "m1", recipe(given, family=family), "1/2")
     assert not family.calls["encode"] and json.loads((folder / "shard.json").read_text()) == marker

@@ -201,6 +201,8 @@ def test_a_recording_that_can_not_be_used_is_counted_and_the_rest_goes_on(run, s
         for line in told["warned"]
     )
     assert any("1 section is left out, no recording:\n  section 3" in line for line in told["warned"])
+    sections = {reason: count for reason, count in told["left_out"].items() if reason.startswith("section: ")}
+    assert sections == {"section: damaged download": 1, "section: no recording": 1}
     count = len(site.log)
     assert run({"offline": True}, books=[101])["utterances"] == told["utterances"]
     assert len(site.log) == count

@@ -189,3 +189,10 @@ def test_names_become_ids(name, expected):
 
 def test_the_language_is_an_option_of_the_entry(tmp_path):
     assert {u["language"] for u in run(tmp_path, language="nn")["utterances"]} == {"nn"}
+
+
+def test_rows_with_mistakes_are_counted(tmp_path, copy):
+    with (copy / "metadata.csv").open("a", encoding="utf-8", newline="") as file:
+        file.write("../outside.wav,Dette er en setning.,Ingeborg Lundeby\n")
+    told = run(tmp_path, root=str(copy))
+    assert len(told["utterances"]) == 26 and told["left_out"] == {"mistake in the row": 1}

@@ -8,6 +8,7 @@ from pathlib import Path
 import layouts
 import pytest
 from layouts import read, sound, write_lines
+from source_client import run_source
 
 from kathrine.errors import KathrineError
 from kathrine.progress import SilentProgress
@@ -38,6 +39,19 @@ def test_rows_with_problems_are_refused_or_left_out_and_counted(tmp_path: Path) 
     assert progress.warned[1].startswith(
         "manifest: 1 recording does not exist\n  metadata.csv:8: there is no recording"
     )
+
+
+def test_the_source_counts_the_rows_that_it_leaves_out(tmp_path: Path) -> None:
+    sound(tmp_path / "a.wav")
+    rows = [{"audio": "a.wav", "text": "Ja"}, {"audio": "a.wav", "text": "Nei"}, {"lyd": "b"}]
+    path = write_lines(tmp_path / "m.jsonl", *rows)
+    told = run_source(
+        "kathrine_manifest.source:Manifest",
+        {"path": str(path), "on_problem": "leave_out", "skip_texts": ["Nei"]},
+        tmp_path / "ws",
+    )
+    assert [one["texts"] for one in told["utterances"]] == [{"text": "Ja"}]
+    assert told["left_out"] == {"mistake in the row": 1, "by skip_texts": 1}
 
 
 def test_more_bad_rows_than_good_ones_are_refused_whatever_is_said(tmp_path: Path) -> None:

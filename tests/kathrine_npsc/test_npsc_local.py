@@ -100,6 +100,7 @@ def test_a_missing_clip_is_said_and_the_inaudible_row_is_left_to_the_gates(tmp_p
     told = run(tmp_path)
     assert [line for line in told["warned"] if "1 clip missing from data/train/20200114_48K_mp3.tar.gz" in line]
     assert sum("<inaudible>" in utterance["texts"]["text"] for utterance in told["utterances"]) == 1
+    assert told["left_out"] == {"another language": 1, "clip missing": 1}
 
 
 def test_only_clips_that_end_in_the_sound_are_cut(tmp_path):
@@ -176,6 +177,7 @@ def test_corrupt_lines_are_said_with_their_place_and_left_out(tmp_path, copy):
     for place, reason in ((3, ""), (5, "times are not in order"), (6, "no text in column 'sentence_text'")):
         assert f"data/train/20200107.json:{place}: {reason}" in warning
     assert len(told["utterances"]) == 47
+    assert told["left_out"]["mistake in the row"] == 3
 
 
 @pytest.mark.parametrize("evil", ["../evil.mp3", "/evil.mp3", "a/../../evil.mp3", "..\\evil.mp3"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,7 +195,8 @@ def test_joining_can_be_turned_off_and_is_never_longer_than_prepare_takes(tmp_pa
 def test_parts_one_after_another_are_the_whole(tmp_path, balance):
     people = write_speakers(tmp_path / "speakers.json")
     options = {"balance_gender": balance, "speaker_data": str(people)}
-    whole = run(tmp_path, **options)["utterances"]
+    one = run(tmp_path, **options)
+    whole = one["utterances"]
     parts = [run(tmp_path / str(n), {"part": Part(n, 3)}, **options) for n in (1, 2, 3)]
 
     def plain(utterances: list[dict]) -> list[dict]:
@@ -202,6 +204,7 @@ def test_parts_one_after_another_are_the_whole(tmp_path, balance):
 
     assert plain([utterance for told in parts for utterance in told["utterances"]]) == plain(whole)
     assert any("+" in utterance["id"] for utterance in whole)
+    assert sum((Counter(told["left_out"]) for told in parts), Counter()) == one["left_out"] and one["left_out"]
     if not balance:  # each machine unpacks its own days only
         unpacked = [len(list((tmp_path / str(n)).rglob("index.json"))) for n in (1, 2, 3)]
         assert sum(unpacked) == 4 and min(unpacked) == 1

@@ -37,6 +37,11 @@ class Tally:
             told[0] += count
             told[1] += seconds
 
+    def counts(self) -> dict[str, int]:
+        """How many by reason; a reason says whether sections or passages of one are meant."""
+        sections = {f"section: {reason}": len(lines) for reason, lines in self.sections.items()}
+        return sections | {f"passage: {reason}": int(count) for reason, (count, _) in self.segments.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
