@@ -59,7 +59,7 @@ def test_what_the_gates_leave_out_beyond_the_margin_is_said_and_a_larger_margin_
     asked = ["data.npsc.max_hours=0.008", 'data.npsc.splits=["train"]', "prepare.min_letters_per_second=12"]
     _, short, _ = prepared(workspace, *asked, "data.npsc.margin=1.0")
     (line,) = [line for line in short.said if "asked for" in line]
-    assert "asked for 0.5 min, accepted 0.4 min" in line and "Raise `margin`" in line
+    assert "asked for 0.5 min, accepted 0.4 min" in line and "raise its option `margin`" in line
     enough, said, _ = prepared(workspace, *asked, "data.npsc.margin=3.0")
     assert not any("asked for" in line for line in said.said)
     used = sum(row.seconds for row in enough.rows)
