@@ -150,7 +150,7 @@ def from_samples(work: Work) -> list[System]:
         takes = sample_takes(work.run, step)
         about = {"set": {"name": "saved samples", "sentences": len(takes), "left_out": 0}}
         folder = work.out / f"samples-{step:08d}"
-        systems.append(System(f"samples {step}", "checkpoint", folder, takes, step=step, about=about))
+        systems.append(System(f"samples {step}", "samples", folder, takes, step=step, about=about))
     return systems
 
 
@@ -159,7 +159,7 @@ def choice_of(systems: Sequence[System]) -> dict[str, Any]:
     heard = []
     for system in systems:
         error = system.value("asr", "wer")
-        if system.kind == "checkpoint" and system.step is not None and error is not None:
+        if system.kind in ("checkpoint", "samples") and system.step is not None and error is not None:
             heard.append(Heard(system.step, error, system.value("similarity", "similarity"), system.flagged.value))
     best, reason = choose(heard)
     return {"step": best.step if best is not None else None, "reason": reason}

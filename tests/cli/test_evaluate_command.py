@@ -163,6 +163,7 @@ def test_saved_samples_are_scored_without_speaking(trained: Path, capsys) -> Non
     assert code == 0 and "loading the model" not in said, said
     systems = by_name(results(trained / "evaluation"))
     assert systems["samples 1"]["takes"] == 1 and systems["samples 2"]["step"] == 2
+    assert systems["samples 1"]["kind"] == "samples"
     code, said = evaluate(capsys, str(trained), "--saved-samples", "--checkpoints", "7", "--metric", "prosody")
     assert code == 2 and "saved no samples of step 7" in said and "0, 1, 2" in said
 

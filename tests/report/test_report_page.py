@@ -348,5 +348,7 @@ def test_what_evaluate_wrote_is_shown_by_system(tmp_path: Path) -> None:
 
 
 def test_runs_are_compared_by_their_best_step() -> None:
-    at = {step: {row.name: row.value for row in results_at(evaluated(), step)}["asr wer"] for step in (1, 2, 7, None)}
-    assert at == {1: 0.5, 2: 0.25, 7: 0.25, None: 0.25}, "another step, or none: the run's last, never a recording"
+    found = {step: {row.name: row for row in results_at(evaluated(), step)}["asr wer"] for step in (1, 2, 7, None)}
+    at = {step: (row.value, row.step) for step, row in found.items()}
+    last = (0.25, 2)
+    assert at == {1: (0.5, 1), 2: last, 7: last, None: last}, "another step, or none: the last, which is named"
