@@ -14,7 +14,7 @@ from kathrine.corpus.page_parts import escape, table_html
 from kathrine.errors import KathrineError
 from kathrine.report.charts import SOUND, SPEED, labels, values_of
 from kathrine.report.curves import Chart, Line, chart_html, downsampled
-from kathrine.report.parts import page_html, section, take_card
+from kathrine.report.parts import page_html, section, take_card, value_html
 from kathrine.report.reading import RunRead, Spoken, read_run, sound_of
 from kathrine.report.results import Result, results_at
 from kathrine.report.sounds import Sounds
@@ -232,8 +232,9 @@ def comparison_html(runs: Sequence[RunRead], sounds: Sounds) -> str:
 
 
 def rows_html(rows: Sequence[Row], names: Sequence[str]) -> str:
-    cells = [[escape(name), *map(escape, values)] for name, values in rows]
-    return table_html(["", *map(escape, names)], cells, set(range(1, len(names) + 1)))
+    cells = [[escape(name), *map(value_html, values)] for name, values in rows]
+    head = ["", *(f'<span class="cell">{escape(name)}</span>' for name in names)]
+    return table_html(head, cells, set(range(1, len(names) + 1)))
 
 
 def compared_charts(runs: Sequence[RunRead]) -> list[Chart]:

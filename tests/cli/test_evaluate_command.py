@@ -151,6 +151,8 @@ def test_checkpoints_are_compared_and_languages_before_and_after(trained: Path, 
     assert "held out" in systems["step 1"]["voices"][0] and systems["step 1"]["set"]["sentences"] == 2
     before, after = systems["english before"], systems["english after"]
     assert before["language"] == after["language"] == "english" and "left out: lora, text_projection" in said
+    page = (trained / "report.html").read_text(encoding="utf-8")  # written again, with what was found
+    assert f"keep none: {document['choice']['reason']}" in page and "prosody" in page
     assert {row["key"] for row in document["retention"]} >= {"rate", "pauses"} and "Retention" in said
     folders = [trained / "evaluation" / systems[name]["folder"] for name in ("english before", "english after")]
     waves = [sorted(folder.glob("*.wav"))[0].read_bytes() for folder in folders]

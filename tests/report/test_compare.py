@@ -221,3 +221,14 @@ def test_sets_of_one_name_with_other_sentences_are_told_apart(pair: list[Path]) 
     scored(pair[1], system(1, 0.25))
     rows = scores(pair)
     assert len([name for name in rows if "bokmål" in name]) == 2 and rows["evaluated sentences"][0] == "own"
+
+
+def test_an_interval_stands_below_its_number_so_that_all_runs_fit_a_narrow_page(pair: list[Path]) -> None:
+    for folder in pair:
+        scored(folder, system(1, 0.25))
+    text = write_comparison(read_runs(pair), pair[0] / "page.html").read_text(encoding="utf-8")
+    cell = '<span class="cell">25.0 % <small>24.0 to 26.0</small> <small>step 1</small></span>'
+    assert text.count(f'<td class="number">{cell}</td>') == 2
+    assert ".cell{display:block;white-space:normal" in text and ".cell small{display:block}" in text
+    assert '<th class="number"><span class="cell">high</span></th>' in text
+    Page(text).assert_harmless()
