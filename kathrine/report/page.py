@@ -143,9 +143,9 @@ def best_reason(run: RunRead) -> str:
         return ""
     rule = run.recipe.get("validation", {}).get("best_by", ValidationTable().best_by)
     score = run.validation_at(run.best_step).get("validation.score")
-    spoken = next((line for line in reversed(run.samples) if line["step"] == run.best_step), {})
+    heard = [line.get("samples.flagged") for line in run.samples if line["step"] == run.best_step]
     known = run.best_step is not None and isinstance(score, int | float)
-    best = Candidate(run.best_step or 0, float(score or 0.0), spoken.get("samples.flagged")) if known else None
+    best = Candidate(run.best_step or 0, float(score or 0.0), heard[-1] if heard else None) if known else None
     return reason(best, rule)
 
 
