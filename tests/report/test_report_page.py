@@ -399,7 +399,7 @@ def test_the_summary_says_why_a_checkpoint_is_kept(tmp_path: Path) -> None:
 
 def test_a_run_without_a_best_checkpoint_says_so(tmp_path: Path) -> None:
     folder = written_run(tmp_path, [step()], [(1, {"validation.score": 3.0}, False)])
-    assert "while training: none: no checkpoint has less than 5% flagged takes" in page_of(folder).text
+    assert "while training: none: no checkpoint has at most 5% flagged takes" in page_of(folder).text
 
 
 def test_a_run_tells_why_in_its_outcome(real: Path) -> None:
