@@ -14,9 +14,9 @@ from kathrine.corpus.page_parts import escape, table_html
 from kathrine.errors import KathrineError
 from kathrine.report.charts import SOUND, SPEED, labels, values_of
 from kathrine.report.curves import Chart, Line, chart_html, downsampled
-from kathrine.report.parts import page_html, section, take_card, value_cell
+from kathrine.report.parts import page_html, section, take_card, value_html
 from kathrine.report.reading import RunRead, Spoken, read_run, sound_of
-from kathrine.report.results import results_at
+from kathrine.report.results import Result, results_at
 from kathrine.report.sounds import Sounds
 from kathrine.train.folder import flat
 
@@ -83,16 +83,39 @@ def compared(runs: Sequence[RunRead]) -> list[Row]:
     row("audio trained on, s/s", (_number(_median(run, SPEED), 1) for run in runs))
     for part in dict.fromkeys(part for run in runs for part in changed_parts(run)):
         row(f"drift of {part}", (changed_parts(run).get(part) for run in runs))
-    scores = {
-        run.name: {
-            f"{one.system} {one.name}" if one.system.startswith("retention") else one.name: one
-            for one in results_at(run.evaluation, run.best_step)
-        }
-        for run in runs
-    }
-    for name in dict.fromkeys(name for found in scores.values() for name in found):
-        row(name, (_score(scores[run.name].get(name)) for run in runs))
+    scores = [{score_name(one): score_cell(one, run.best_step) for one in evaluated(run)} for run in runs]
+    sets = [{one.measured for one in evaluated(run)} for run in runs]
+    row("evaluated sentences", other_sets(runs, sets))
+    for name in dict.fromkeys(name for found in scores for name in found):
+        row(name, (found.get(name) for found in scores))
     return rows
+
+
+def evaluated(run: RunRead) -> list[Result]:
+    """What `kathrine evaluate` found of a run, at its best step where that was evaluated."""
+    return results_at(run.evaluation, run.best_step)
+
+
+def score_name(one: Result) -> str:
+    """A row holds numbers of the same sentences alone: it names language, number of sentences and set."""
+    return f"{one.name}: {one.measured}" if one.measured else one.name
+
+
+def score_cell(one: Result, best: int | None) -> str:
+    """The number, its interval, and the step that it was measured at."""
+    if one.step is None:
+        return one.told()
+    other = ", not the best one" if best is not None and one.step != best else ""
+    return f"{one.told()}; step {one.step:,}{other}"
+
+
+def other_sets(runs: Sequence[RunRead], sets: Sequence[set[str]]) -> list[str | None]:
+    """Marks the runs that were not evaluated on the same sentences as the first that was; nothing where all were."""
+    first = next((place for place, found in enumerate(sets) if found), None)
+    if first is None or all(not found or found == sets[first] for found in sets):
+        return [None] * len(runs)
+    other = f"not those of {runs[first].name}: numbers of other sentences stand in rows of their own"
+    return [None if not found else "own" if found == sets[first] else other for found in sets]
 
 
 def best_line(run: RunRead) -> Mapping[str, Any]:
@@ -142,15 +165,6 @@ def _share(value: Any) -> str | None:
 
 def _median(run: RunRead, name: str) -> float | None:
     return statistics.median(run.timing[name].values) if name in run.timing else None
-
-
-def _score(one: Any) -> str | None:
-    if one is None:
-        return None
-    if one.value is None:
-        return str(one.note)
-    interval = f" ({value_cell(one.low)} to {value_cell(one.high)})" if one.low is not None else ""
-    return value_cell(one.value) + interval
 
 
 def recipe_rows(runs: Sequence[RunRead]) -> list[Row]:
@@ -218,8 +232,9 @@ def comparison_html(runs: Sequence[RunRead], sounds: Sounds) -> str:
 
 
 def rows_html(rows: Sequence[Row], names: Sequence[str]) -> str:
-    cells = [[escape(name), *map(escape, values)] for name, values in rows]
-    return table_html(["", *map(escape, names)], cells, set(range(1, len(names) + 1)))
+    cells = [[escape(name), *map(value_html, values)] for name, values in rows]
+    head = ["", *(f'<span class="cell">{escape(name)}</span>' for name in names)]
+    return table_html(head, cells, set(range(1, len(names) + 1)))
 
 
 def compared_charts(runs: Sequence[RunRead]) -> list[Chart]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from kathrine.corpus.files import write_atomically
 from kathrine.corpus.page_parts import escape, hours, table_html
+from kathrine.recipe.tables import ValidationTable
 from kathrine.report.charts import run_charts
 from kathrine.report.curves import Chart, chart_html, downsampled
 from kathrine.report.parts import notice, number, page_html, section, take_card, tiles
@@ -21,6 +22,7 @@ from kathrine.report.results import results_of
 from kathrine.report.sounds import Sounds
 from kathrine.report.tables import checks_table, data_table, drift_table, evaluation_table, held_out_table
 from kathrine.train.checkpoint import kept_reasons
+from kathrine.train.choice import Candidate, reason
 
 NAME = "report.html"
 
@@ -115,7 +117,36 @@ def summary(run: RunRead) -> str:
             "the checkpoint of that step before a later one."
         )
     notes += [f"Reading: {problem}" for problem in run.problems]
-    return tiles(rows) + "".join(map(notice, notes))
+    chosen = "".join(f'<p class="wrap">{escape(line)}</p>' for line in choices(run))
+    return tiles(rows) + chosen + "".join(map(notice, notes))
+
+
+def choices(run: RunRead) -> list[str]:
+    """Which checkpoint is kept and by which rule, and what the evaluation chose; the two go by different numbers."""
+    lines = []
+    why = str(run.outcome.get("reason") or best_reason(run))
+    if why:
+        which = f"step {run.best_step:,}" if run.best_step is not None else "none"
+        lines.append(f"Best checkpoint while training: {which}: {why}.")
+    choice = run.evaluation.get("choice")
+    if isinstance(choice, Mapping) and choice.get("reason"):
+        step = choice.get("step")
+        keep = f"keep step {step:,}" if isinstance(step, int) else "keep none"
+        lines.append(f"Choice of the evaluation: {keep}: {choice['reason']}.")
+    return lines
+
+
+def best_reason(run: RunRead) -> str:
+    """Why the best checkpoint so far is that, from what was measured; empty before the first validation after step
+    0."""
+    if not any(line["step"] for line in run.validations):
+        return ""
+    rule = run.recipe.get("validation", {}).get("best_by", ValidationTable().best_by)
+    score = run.validation_at(run.best_step).get("validation.score")
+    heard = [line.get("samples.flagged") for line in run.samples if line["step"] == run.best_step]
+    known = run.best_step is not None and isinstance(score, int | float)
+    best = Candidate(run.best_step or 0, float(score or 0.0), heard[-1] if heard else None) if known else None
+    return reason(best, rule)
 
 
 def charts_html(charts: Sequence[Chart]) -> str:

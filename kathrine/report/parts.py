@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ h3{{font-size:1rem;margin:18px 0 4px;overflow-wrap:anywhere;font-weight:600}}
 .wide td:first-child,.wide th:first-child{{position:sticky;left:0;background:var(--card)}}
 @media (max-width:600px){{.wide td:first-child,.wide th:first-child{{white-space:normal;min-width:124px;
 overflow-wrap:break-word}}}}
+.cell{{display:block;white-space:normal;min-width:84px;overflow-wrap:anywhere}}.cell small{{display:block}}
 p.key{{margin:6px 0;font-size:.86rem;line-height:1.4}}
 """.strip()
 
@@ -99,6 +101,18 @@ def value_cell(value: Any, digits: int = 4) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(value_cell(one) for one in value) or "-"
     return escape(str(value)) if value not in (None, "") else "-"
+
+
+def value_html(told: str) -> str:
+    """A number as HTML that a narrow page can show: its interval, and then what else is said, on lines of their own.
+
+    Given: text such as `3.1 % (2.2 to 4.0); step 48`.
+    """
+    found = re.fullmatch(r"([-+.\d]+(?: %)?)(?: \(([^()]+ to [^()]+)\))?(?:; (.+))?", told)
+    if found is None:
+        return f'<span class="cell">{escape(told)}</span>'
+    more = "".join(f" <small>{escape(part)}</small>" for part in found.groups()[1:] if part)
+    return f'<span class="cell">{escape(found[1])}{more}</span>'
 
 
 def short_or_dash(value: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kathrine.corpus.page_parts import escape, hours, licence_html, table_html
-from kathrine.report.parts import notice, number, value_cell
+from kathrine.report.parts import notice, number, value_cell, value_html
 from kathrine.report.reading import RunRead
 from kathrine.report.results import Result
 
@@ -36,11 +36,11 @@ def held_out_table(run: RunRead) -> str:
         )
     )
     names.sort(key=lambda name: (name != "validation.score", name.count(".") == 1))
-    head = ["step", *(escape(name.removeprefix("validation.").replace("_", " ")) for name in names), ""]
+    head = ["step", *(escape(name.removeprefix("validation.").replace("_", " ")) for name in names)]
     rows = []
     for line in thinned(run.validations, run.best_step):
-        mark = '<span class="good">best</span>' if line["step"] == run.best_step else ""
-        rows.append([number(line, "step"), *(number(line, name) for name in names), mark])
+        mark = ' <span class="good">best</span>' if line["step"] == run.best_step else ""
+        rows.append([number(line, "step") + mark, *(number(line, name) for name in names)])
     return table_html(head, rows, set(range(len(names) + 1))) if rows else ""
 
 
@@ -58,15 +58,35 @@ def checks_table(run: RunRead) -> str:
 
 
 def evaluation_table(results: Sequence[Result]) -> str:
-    """Every score with its interval."""
-    named = any(one.system for one in results)
+    """What `kathrine evaluate` wrote: a table for each language and set, a row for each number, a column for each
+    system; else a row for each number of the document."""
+    groups = dict.fromkeys(one.measured for one in results if one.measured)
+    tables = [compared_systems([one for one in results if one.measured == name], name) for name in groups]
+    return "".join(tables) + plain_scores([one for one in results if not one.measured])
+
+
+def compared_systems(results: Sequence[Result], measured: str) -> str:
+    """Systems that were measured on the same sentences, side by side."""
+    systems = list(dict.fromkeys(one.system for one in results))
+    rows = []
+    for name in dict.fromkeys(one.name for one in results):
+        found = [one for one in results if one.name == name]
+        by_system = {one.system: one for one in found if one.value is not None}
+        cells = [value_html(by_system[system].told()) if system in by_system else "-" for system in systems]
+        notes = "; ".join(dict.fromkeys(one.note for one in found if one.note))
+        rows.append([escape(name), *cells, f'<span class="wrap">{escape(notes)}</span>' if notes else ""])
+    heads = ["change"] if systems == [measured] else systems
+    head = ["number", *map(escape, heads), "what it is"]
+    return f"<h3>{escape(measured)}</h3>" + table_html(head, rows, set(range(1, len(systems) + 1)))
+
+
+def plain_scores(results: Sequence[Result]) -> str:
+    """Numbers of any other document with their intervals."""
     rows = []
     for one in results:
         interval = f"{value_cell(one.low)} to {value_cell(one.high)}" if one.low is not None else ""
-        cells = [escape(one.name), value_cell(one.value), interval, escape(one.note)]
-        rows.append([escape(one.system), *cells] if named else cells)
-    head = ["score", "value", "95 %", ""]
-    return table_html(["system", *head] if named else head, rows, {2 if named else 1}) if rows else ""
+        rows.append([escape(one.name), value_cell(one.value), interval, escape(one.note)])
+    return table_html(["score", "value", "95 %", ""], rows, {1}) if rows else ""
 
 
 def drift_table(drift: Mapping[str, Any]) -> str:

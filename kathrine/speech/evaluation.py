@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 TAKES, SCORES = "takes.jsonl", "scores.jsonl"
-Kind = Literal["checkpoint", "model", "recordings", "before", "after"]
+Kind = Literal["checkpoint", "samples", "model", "recordings", "before", "after"]
 
 
 class JsonLines:

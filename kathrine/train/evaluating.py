@@ -12,6 +12,7 @@ from kathrine.corpus.texts_seen import training_keys
 from kathrine.datafiles import safe_name
 from kathrine.errors import KathrineError
 from kathrine.recipe.metric_options import metrics_with
+from kathrine.report.page import write_report
 from kathrine.speech.evaluation import System, score_systems, write_results
 from kathrine.speech.retention import forgotten
 from kathrine.speech.sets import BUNDLED, SentenceSet, bundled_set, held_out, human_takes, limited, read_set, set_of
@@ -57,7 +58,10 @@ def evaluate(target: str, asked: Evaluation, progress: Progress) -> tuple[dict[s
     if pairs:
         more["retention"] = forgotten(pairs)
     everything = [*systems, *(system for pair in pairs for system in pair)]
-    return write_results(work.out / RESULTS, everything, **more), everything
+    document = write_results(work.out / RESULTS, everything, **more)
+    if work.run is not None and work.out.resolve() == (work.run / "evaluation").resolve():
+        write_report(work.run)  # it shows these results
+    return document, everything
 
 
 def metrics_of(work: Work) -> list[Metric]:
@@ -150,7 +154,7 @@ def from_samples(work: Work) -> list[System]:
         takes = sample_takes(work.run, step)
         about = {"set": {"name": "saved samples", "sentences": len(takes), "left_out": 0}}
         folder = work.out / f"samples-{step:08d}"
-        systems.append(System(f"samples {step}", "checkpoint", folder, takes, step=step, about=about))
+        systems.append(System(f"samples {step}", "samples", folder, takes, step=step, about=about))
     return systems
 
 
@@ -159,7 +163,7 @@ def choice_of(systems: Sequence[System]) -> dict[str, Any]:
     heard = []
     for system in systems:
         error = system.value("asr", "wer")
-        if system.kind == "checkpoint" and system.step is not None and error is not None:
+        if system.kind in ("checkpoint", "samples") and system.step is not None and error is not None:
             heard.append(Heard(system.step, error, system.value("similarity", "similarity"), system.flagged.value))
     best, reason = choose(heard)
     return {"step": best.step if best is not None else None, "reason": reason}

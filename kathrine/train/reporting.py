@@ -72,7 +72,13 @@ class ReportWatcher:
     @hookimpl
     def kathrine_run_end(self, outcome: RunOutcome) -> None:
         best = outcome.best.name if outcome.best is not None else None
-        told = {"status": outcome.status, "step": outcome.step, "best": best, "error": outcome.error}
+        told = {
+            "status": outcome.status,
+            "step": outcome.step,
+            "best": best,
+            "error": outcome.error,
+            "reason": outcome.reason,
+        }
         write_json(self.folder / "outcome.json", told)
         self.wait()
         self._write("")

@@ -20,6 +20,7 @@ from kathrine.recipe.plan import checked_stages, claims
 from kathrine.recipe.recipe import Recipe
 from kathrine.shell import environment, program, same_command
 from kathrine.train.folder import RunFolder, check_same_run
+from kathrine.train.judging import choice_reason
 from kathrine.train.reporting import ReportWatcher
 from kathrine.train.signals import Stopped, stopping
 from kathrine.train.state import TrainState, stage_documents
@@ -136,7 +137,8 @@ def _run(
                 loop.interrupts.obey()
                 if processes.first:
                     _finish(recipe, workspace, progress, folder, corpus, loop)
-        outcome = RunOutcome(status, state.step, best, signal=loop.interrupts.number)
+        why = choice_reason(state, recipe.validation) if state.latest else ""
+        outcome = RunOutcome(status, state.step, best, signal=loop.interrupts.number, reason=why)
     except KeyboardInterrupt:
         outcome = RunOutcome("interrupted", state.step, signal=loop.interrupts.number or int(signal.SIGINT))
         if not state.ended:  # a second Ctrl-C, which did not wait for the step

@@ -126,13 +126,15 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended. error: one sentence, only with status `failed`. signal: what interrupted it, or 0."""
+    """How a run ended. error: one sentence, only with status `failed`. signal: what interrupted it, or 0.
+    reason: why the best checkpoint is the best one, or why none is; empty where nothing was validated."""
 
     status: Literal["finished", "stopped_early", "interrupted", "failed"]
     step: int
     best: Path | None = None
     error: str = ""
     signal: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

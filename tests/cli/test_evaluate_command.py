@@ -151,6 +151,8 @@ def test_checkpoints_are_compared_and_languages_before_and_after(trained: Path, 
     assert "held out" in systems["step 1"]["voices"][0] and systems["step 1"]["set"]["sentences"] == 2
     before, after = systems["english before"], systems["english after"]
     assert before["language"] == after["language"] == "english" and "left out: lora, text_projection" in said
+    page = (trained / "report.html").read_text(encoding="utf-8")  # written again, with what was found
+    assert f"keep none: {document['choice']['reason']}" in page and "prosody" in page
     assert {row["key"] for row in document["retention"]} >= {"rate", "pauses"} and "Retention" in said
     folders = [trained / "evaluation" / systems[name]["folder"] for name in ("english before", "english after")]
     waves = [sorted(folder.glob("*.wav"))[0].read_bytes() for folder in folders]
@@ -163,6 +165,7 @@ def test_saved_samples_are_scored_without_speaking(trained: Path, capsys) -> Non
     assert code == 0 and "loading the model" not in said, said
     systems = by_name(results(trained / "evaluation"))
     assert systems["samples 1"]["takes"] == 1 and systems["samples 2"]["step"] == 2
+    assert systems["samples 1"]["kind"] == "samples"
     code, said = evaluate(capsys, str(trained), "--saved-samples", "--checkpoints", "7", "--metric", "prosody")
     assert code == 2 and "saved no samples of step 7" in said and "0, 1, 2" in said
 

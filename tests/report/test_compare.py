@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from report_pages import Page, lines_of, spoken, written_run
@@ -162,3 +163,72 @@ def test_hostile_names_stay_names(tmp_path: Path) -> None:
     page = Page(write_comparison(read_runs(runs), tmp_path / "page.html").read_text(encoding="utf-8"))
     page.assert_harmless()
     assert page.numbers["runs"] == [EVIL, "[red]b[/red]"] and "[red]b[/red]" in page.text
+
+
+def system(step: int, error: float, sentences: str = "bokmål", saved: bool = False, count: int = 120) -> dict[str, Any]:
+    """A system as `kathrine evaluate` writes it."""
+    facts = {"name": "saved samples", "sentences": 4} if saved else {"name": sentences, "sentences": count}
+    values = {"cer": {"value": error, "low": error - 0.01, "high": error + 0.01}}
+    return {
+        "name": f"{'samples' if saved else 'step'} {step}",
+        "kind": "samples" if saved else "checkpoint",
+        "step": step,
+        "language": "norwegian",
+        "set": {**facts, "digest": f"{sentences}{count}" if not saved else ""},
+        "metrics": {"asr": {"metric": "asr", "values": values}},
+    }
+
+
+def scored(folder: Path, *systems: dict[str, Any]) -> None:
+    (folder / "evaluation").mkdir()
+    (folder / "evaluation" / "results.json").write_text(json.dumps({"format": 1, "systems": systems}))
+
+
+def scores(pair: list[Path]) -> dict[str, list[str]]:
+    return {name: cells for name, cells in compared(read_runs(pair)) if name.startswith(("asr", "evaluated"))}
+
+
+def test_scores_of_one_set_stand_in_one_row_that_names_it(pair: list[Path]) -> None:
+    scored(pair[0], system(1, 0.9, saved=True), system(1, 0.5))
+    scored(pair[1], system(1, 0.25), system(1, 0.75, "nynorsk"), system(1, 0.9, saved=True))
+    rows = scores(pair)
+    (name,) = [name for name in rows if "120 sentences of bokmål" in name]
+    assert name.startswith("asr cer: norwegian")
+    assert rows[name] == ["50.0 % (49.0 to 51.0); step 1", "25.0 % (24.0 to 26.0); step 1"]
+    (other,) = [name for name in rows if "nynorsk" in name]
+    assert rows[other] == ["-", "75.0 % (74.0 to 76.0); step 1"]
+    assert rows["evaluated sentences"][0] == "own" and "not those of low" in rows["evaluated sentences"][1]
+    assert not [name for name in rows if "saved samples" in name]
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_saved_samples_and_other_steps_are_never_taken_for_an_evaluation(pair: list[Path], old: bool) -> None:
+    saved = [system(step, 0.9, saved=True) for step in (0, 1)]
+    if old:  # earlier results called them checkpoints
+        saved = [{**one, "kind": "checkpoint"} for one in saved]
+    scored(pair[0], *saved, system(2, 1.0))
+    scored(pair[1], *saved)
+    rows = scores(pair)
+    (name,) = [name for name in rows if "bokmål" in name]
+    assert rows[name] == ["100.0 % (99.0 to 101.0); step 2, not the best one", "-"]
+    (name,) = [name for name in rows if "4 sentences of saved samples" in name]
+    assert rows[name] == ["-", "90.0 % (89.0 to 91.0); step 1"]
+    assert "not those of low" in rows["evaluated sentences"][1]
+
+
+def test_sets_of_one_name_with_other_sentences_are_told_apart(pair: list[Path]) -> None:
+    scored(pair[0], system(1, 0.5, count=40))
+    scored(pair[1], system(1, 0.25))
+    rows = scores(pair)
+    assert len([name for name in rows if "bokmål" in name]) == 2 and rows["evaluated sentences"][0] == "own"
+
+
+def test_an_interval_stands_below_its_number_so_that_all_runs_fit_a_narrow_page(pair: list[Path]) -> None:
+    for folder in pair:
+        scored(folder, system(1, 0.25))
+    text = write_comparison(read_runs(pair), pair[0] / "page.html").read_text(encoding="utf-8")
+    cell = '<span class="cell">25.0 % <small>24.0 to 26.0</small> <small>step 1</small></span>'
+    assert text.count(f'<td class="number">{cell}</td>') == 2
+    assert ".cell{display:block;white-space:normal" in text and ".cell small{display:block}" in text
+    assert '<th class="number"><span class="cell">high</span></th>' in text
+    Page(text).assert_harmless()

@@ -7,13 +7,14 @@ import math
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from report_pages import Page, lines_of, spoken, tone, written_run
 
 from kathrine.cli.main import run as kathrine
 from kathrine.errors import KathrineError
-from kathrine.report.page import report_html, write_report
+from kathrine.report.page import best_reason, report_html, write_report
 from kathrine.report.reading import read_run
 from kathrine.report.results import results_at
 from kathrine.report.sounds import Sounds, mp3_of
@@ -337,16 +338,71 @@ def evaluated() -> dict[str, object]:
     }
 
 
-def test_what_evaluate_wrote_is_shown_by_system(tmp_path: Path) -> None:
+def test_what_evaluate_wrote_compares_systems_side_by_side(tmp_path: Path) -> None:
     folder = written_run(tmp_path, [step()])
     (folder / "evaluation").mkdir()
-    (folder / "evaluation" / "results.json").write_text(json.dumps(evaluated()))
+    document: dict[str, Any] = evaluated()
+    document["systems"][1]["flags"] = {"too long": 0.025}
+    (folder / "evaluation" / "results.json").write_text(json.dumps(document))
     text = page_of(folder).text
-    assert "step 2, norwegian asr wer 0.2500 0.2400 to 0.2600 nb-whisper" in text
-    assert "step 1, norwegian flagged takes 0.0500" in text and "skipped: no backend" in text
-    assert "retention, german asr wer, change 0.0200 -0.0100 to 0.0500 no difference" in text
+    assert "number step 1 step 2 step 0 what it is" in text
+    assert "asr wer 50.0 % 49.0 to 51.0 25.0 % 24.0 to 26.0 90.0 % 89.0 to 91.0 nb-whisper" in text
+    assert "flagged takes 5.0 % 5.0 % 5.0 %" in text and "flag: too long - 2.5 % -" in text
+    assert "signal - - - skipped: no backend" in text
+    assert "retention, german number change what it is asr wer, change 2.0 % -1.0 to 5.0 no difference" in text
+
+
+def test_systems_of_other_sentences_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
+    folder = written_run(tmp_path, [step()])
+    (folder / "evaluation").mkdir()
+    document: dict[str, Any] = evaluated()
+    for system, name in zip(document["systems"], ("bokmål", "nynorsk", "bokmål"), strict=True):
+        system["set"] = {"name": name, "sentences": 7}
+    (folder / "evaluation" / "results.json").write_text(json.dumps(document))
+    text = page_of(folder).text
+    assert "norwegian, 7 sentences of bokmål number step 1 step 0 what it is" in text
+    assert "norwegian, 7 sentences of nynorsk number step 2 what it is" in text
+
+
+def test_the_best_validation_is_marked_beside_its_step(tmp_path: Path) -> None:
+    held_out = {"validation.score": 1.5, "validation.npsc.talker": 1.5}
+    text = write_report(written_run(tmp_path, [step()], [(0, held_out, False), (1, held_out, True)])).read_text()
+    assert text.count('<span class="good">best</span>') == 1
+    assert '>1</data> <span class="good">best</span></td><td class="number"><data value="1.5"' in text
 
 
 def test_runs_are_compared_by_their_best_step() -> None:
-    at = {step: {row.name: row.value for row in results_at(evaluated(), step)}["asr wer"] for step in (1, 2, 7, None)}
-    assert at == {1: 0.5, 2: 0.25, 7: 0.25, None: 0.25}, "another step, or none: the run's last, never a recording"
+    found = {step: {row.name: row for row in results_at(evaluated(), step)}["asr wer"] for step in (1, 2, 7, None)}
+    at = {step: (row.value, row.step) for step, row in found.items()}
+    last = (0.25, 2)
+    assert at == {1: (0.5, 1), 2: last, 7: last, None: last}, "another step, or none: the last, which is named"
+
+
+def test_the_summary_says_why_a_checkpoint_is_kept(tmp_path: Path) -> None:
+    flagged = {"samples.takes": 50, "samples.flagged": 0.02}
+    validations = [(at, {"validation.score": 3.0 - at / 4}, at == 1) for at in (0, 1, 2)]
+    folder = written_run(
+        tmp_path, [step(), step()], validations, [(1, flagged), (2, {**flagged, "samples.flagged": 0.5})]
+    )
+    told = (
+        "Best checkpoint while training: step 1: 2% of its takes flagged, held-out loss 2.7500; rule flags_then_loss."
+    )
+    assert told in page_of(folder).text
+    (folder / "outcome.json").write_text(json.dumps({"status": "finished", "reason": EVIL}))
+    (folder / "evaluation").mkdir()
+    choice = {"step": 2, "reason": "word error rate is least"}
+    (folder / "evaluation" / "results.json").write_text(json.dumps({**evaluated(), "choice": choice}))
+    text = page_of(folder).text
+    assert "step 1: </script>" in text
+    assert "Choice of the evaluation: keep step 2: word error rate is least." in text
+
+
+def test_a_run_without_a_best_checkpoint_says_so(tmp_path: Path) -> None:
+    folder = written_run(tmp_path, [step()], [(1, {"validation.score": 3.0}, False)])
+    assert "while training: none: no checkpoint has at most 5% flagged takes" in page_of(folder).text
+
+
+def test_a_run_tells_why_in_its_outcome(real: Path) -> None:
+    told = json.loads((real / "outcome.json").read_text())["reason"]
+    assert "held-out loss" in told and "rule flags_then_loss" in told
+    assert told in page_of(real).text and best_reason(read_run(real)) == told
