@@ -227,3 +227,45 @@ def test_a_complete_model_needs_its_base_for_retention(here: Path, capsys) -> No
     same = [sorted((here / "evaluation" / name).glob("*.wav"))[0].read_bytes() for name in
             ("before-german", "after-german")]  # fmt: skip
     assert same[0] == same[1]
+
+
+def test_takes_of_other_weights_are_not_taken_for_those_of_a_model(here: Path, capsys) -> None:
+    from safetensors.torch import load_file, save_file
+
+    model, moved = here / "model", here / "moved"
+    shutil.copytree(tiny_folder(), model)
+    words = ("--language", "norwegian", "--limit", "1", *SMALL, "--metric", "prosody")
+    assert evaluate(capsys, str(model), *words)[0] == 0
+    shutil.copytree(model, moved)  # other times of change, the same content
+    shutil.rmtree(model)
+    shutil.move(moved, model)
+    assert evaluate(capsys, str(model), *words)[0] == 0
+    weights = load_file(model / "model.safetensors")
+    save_file({name: tensor * 1.01 for name, tensor in weights.items()}, model / "model.safetensors")
+    code, said = evaluate(capsys, str(model), *words)
+    assert code == 2 and "made otherwise (weights)" in said and "--again" in said
+
+
+def tiny_folder() -> Path:
+    """The tiny model as a user's own model folder."""
+    from kathrine.catalog import Catalog
+
+    family = Catalog.load().component("model", "qwen3_tts")
+    return family(family.Options(checkpoint="kathrine:tiny")).resolved(workspace()).path  # type: ignore[call-arg]
+
+
+def test_takes_of_another_adapter_are_not_taken_for_those_of_the_first(tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    from kathrine.train.evaluation_takes import weights_of
+
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"one")
+    facts = SimpleNamespace(checkpoint="kathrine:tiny", revision="1")
+    loaded = SimpleNamespace(model=SimpleNamespace(facts=facts), adapter=adapter, run=None, step=None)
+    first = weights_of(loaded)  # type: ignore[arg-type]
+    (adapter / "README.md").write_text("notes")
+    assert weights_of(loaded) == first  # type: ignore[arg-type]
+    (adapter / "adapter_model.safetensors").write_bytes(b"two")
+    assert weights_of(loaded) != first  # type: ignore[arg-type]
