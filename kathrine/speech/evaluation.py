@@ -112,6 +112,7 @@ class System:
             "folder": self.folder.name,
             **self.about,
             "takes": len(self.takes),
+            "takes_digest": takes_digest(self.takes),
             "flagged": self.flagged.document(),
             "flags": {name: counts[name] / len(self.takes) for name in sorted(counts)},
             "metrics": {one.label: one.document() for one in self.results},
@@ -205,8 +206,16 @@ def take_stamp(take: Made, heard: Mapping[str, str]) -> str:
     """Changes with a take's sound, text, reference, and what was heard where that is read."""
     parts = [take.text, *(f"{label}={text}" for label, text in sorted(heard.items()))]
     for path in (take.path, take.reference):
-        parts.append("" if path is None else hashlib.sha256(path.read_bytes()).hexdigest())
+        there = path is not None and path.is_file()
+        parts.append(hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and there else "")
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
+
+
+def takes_digest(takes: Sequence[Made]) -> str:
+    """Changes with the sound, text or reference of any take: numbers of two evaluations are of the same takes, or
+    not."""
+    lines = [f"{take.id}@{take_stamp(take, {})}" for take in takes]
+    return hashlib.sha256("|".join(lines).encode()).hexdigest()[:16]
 
 
 def by_sentence(takes: Sequence[Made], rows: Mapping[str, Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
@@ -234,17 +243,3 @@ def read_wave(path: Path, rate: int = 0) -> tuple[np.ndarray, int]:
         raise KathrineError(f"{path} can not be read: {error.reason}", "remove it, and evaluate again") from error
     wave = to_mono(wave_NC)
     return (soxr.resample(wave, own, rate), rate) if rate and rate != own else (wave, own)
-
-
-def write_results(path: Path, systems: Sequence[System], **more: Any) -> dict[str, Any]:
-    """`results.json`, atomically: these systems and facts, and those of earlier evaluations that are not made anew."""
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    documents = [system.document() for system in systems]
-    names = {(one["name"], one["language"]) for one in documents}
-    earlier = [one for one in before.get("systems", ()) if (one["name"], one["language"]) not in names]
-    document = {**before, "format": 1, **more, "systems": [*earlier, *documents]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
-    return document

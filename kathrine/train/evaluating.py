@@ -12,7 +12,8 @@ from kathrine.corpus.texts_seen import training_keys
 from kathrine.datafiles import safe_name
 from kathrine.errors import KathrineError
 from kathrine.recipe.metric_options import metrics_with
-from kathrine.speech.evaluation import System, score_systems, write_results
+from kathrine.speech.evaluation import System, score_systems
+from kathrine.speech.evaluation_results import write_results
 from kathrine.speech.retention import forgotten
 from kathrine.speech.sets import BUNDLED, SentenceSet, bundled_set, held_out, human_takes, limited, read_set, set_of
 from kathrine.train.checkpoint import pick, saved_checkpoints
@@ -57,7 +58,7 @@ def evaluate(target: str, asked: Evaluation, progress: Progress) -> tuple[dict[s
     if pairs:
         more["retention"] = forgotten(pairs)
     everything = [*systems, *(system for pair in pairs for system in pair)]
-    return write_results(work.out / RESULTS, everything, **more), everything
+    return write_results(work.out / RESULTS, everything, progress.warn, **more), everything
 
 
 def metrics_of(work: Work) -> list[Metric]:

@@ -16,7 +16,8 @@ from kathrine import KathrineError, Metric, MetricContext, MetricFacts, MetricTa
 from kathrine.catalog import Catalog
 from kathrine.progress import SilentProgress
 from kathrine.recipe.metric_options import metrics_with
-from kathrine.speech.evaluation import JsonLines, Made, System, read_wave, score_systems, write_results
+from kathrine.speech.evaluation import JsonLines, Made, System, read_wave, score_systems
+from kathrine.speech.evaluation_results import write_results
 from kathrine.speech.evaluation_table import evaluation_table, forgotten_table, number, skipped_lines
 from kathrine.speech.intervals import Estimate, changes, estimates
 from kathrine.speech.retention import forgotten, verdict
@@ -250,6 +251,27 @@ def test_results_keep_what_earlier_evaluations_found(tmp_path: Path) -> None:
         "ear", "abc", "1", "cpu", "proxy",
     )  # fmt: skip
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_results_of_other_metrics_sets_and_languages_stay(tmp_path: Path) -> None:
+    path, told = tmp_path / "results.json", []
+
+    def evaluated(metric: Metric, peak: float, sentences: str, **more: Any) -> dict[str, Any]:
+        scored = system(tmp_path, "step 1", (peak,), about={"set": {"name": "mine", "digest": sentences}})
+        score_systems([scored], [metric], context(tmp_path))
+        return write_results(path, [scored], told.append, **more)
+
+    german = {"language": "german", "label": "loud", "key": "peak"}
+    evaluated(Loud(), 0.1, "a", retention=[german])
+    evaluated(Loud(label="other"), 0.1, "a", retention=[{**german, "language": "english"}])
+    document = evaluated(Loud(LoudOptions(missing="no ear")), 0.1, "b")
+    assert [list(one["metrics"]) for one in document["systems"]] == [["other", "loud"], ["loud"]]
+    assert [row["language"] for row in document["retention"]] == ["german", "english"]
+    document = evaluated(Loud(LoudOptions(missing="no ear")), 0.1, "a")
+    assert document["systems"][-1]["metrics"]["loud"]["values"], "what can not run now said something before"
+    assert not told
+    document = evaluated(Loud(), 0.4, "a")  # spoken anew: numbers of other takes are not its own
+    assert list(document["systems"][-1]["metrics"]) == ["loud"] and "numbers of other are left out" in told[0]
 
 
 def test_what_was_forgotten(tmp_path: Path) -> None:
