@@ -165,6 +165,11 @@ def test_saved_samples_are_scored_without_speaking(trained: Path, capsys) -> Non
     assert systems["samples 1"]["takes"] == 1 and systems["samples 2"]["step"] == 2
     code, said = evaluate(capsys, str(trained), "--saved-samples", "--checkpoints", "7", "--metric", "prosody")
     assert code == 2 and "saved no samples of step 7" in said and "0, 1, 2" in said
+    code, said = evaluate(capsys, str(trained), "--saved-samples", "--checkpoints", "last, 2", "--metric", "prosody",
+                          "--out", "words")  # fmt: skip
+    assert code == 0 and list(by_name(results(Path("words")))) == ["samples 2"], said
+    code, said = evaluate(capsys, str(trained), "--saved-samples", "--checkpoints", "newest", "--metric", "prosody")
+    assert code == 2 and "newest" in said and "Traceback" not in said
 
 
 @pytest.mark.slow
@@ -196,6 +201,7 @@ def test_sentences_that_training_had_are_left_out(trained: Path, here: Path, cap
         (("--checkpoints", "all", "--checkpoint", "3"), "both choose: leave one out"),
         (("--reference", "a.wav", "--speaker", "x"), "both give the voice"),
         (("--reference", "a.wav", "--voices", "2"), "--reference ignores --voices"),
+        (("--checkpoint", "3"), "is no run: --checkpoint would be without effect"),
         (("--base", "x"), "--base is what --retention compares with"),
         (("--saved-samples", "--limit", "2", "--reference", "a"), "ignores --limit; --saved-samples ignores --seeds"),
         (("--metric", "asrr"), "did you mean 'asr'?"),
@@ -216,6 +222,28 @@ def test_what_can_not_be_evaluated_is_refused(here: Path, capsys, words: tuple[s
 def test_saved_samples_are_those_of_a_run(here: Path, capsys) -> None:
     code, told = evaluate(capsys, "kathrine:tiny", "--saved-samples")
     assert code == 2 and "is no run" in told
+
+
+def test_saved_samples_refuse_every_option_of_speaking(here: Path, capsys) -> None:
+    """Each that is typed is named: at its default value too, for it would be without effect all the same."""
+    options = {
+        "--set": "a", "--limit": "2", "--seeds": "3", "--reference": "a", "--speaker": "a", "--voices": "2",
+        "--recordings": "a", "--retention": "english", "--adapter": "a", "--checkpoint": "best", "--without": "lora",
+        "--lora-scale": "0.5", "--max-seconds": "30", "--dtype": "auto",
+    }  # fmt: skip
+    code, told = evaluate(capsys, "run", "--saved-samples", "--again", *(word for pair in options.items() for word in pair))
+    assert code == 2
+    for option in (*options, "--again"):
+        assert f"--saved-samples ignores {option}" in " ".join(told.split()), option
+
+
+def test_a_checkpoints_folder_leaves_no_other_choice(here: Path, capsys) -> None:
+    saved = here / "run" / "checkpoints" / "00000040"
+    saved.mkdir(parents=True)
+    (here / "run" / "recipe.toml").write_text("")
+    for words in (("--checkpoint", "last"), ("--checkpoints", "all")):
+        code, told = evaluate(capsys, str(saved), *words)
+        assert code == 2 and "is one checkpoint already" in told and "Traceback" not in told
 
 
 def test_a_complete_model_needs_its_base_for_retention(here: Path, capsys) -> None:
