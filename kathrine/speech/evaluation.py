@@ -65,7 +65,8 @@ class Made:
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a metric says of a system. skipped: why it says nothing, then there are no values. rows: by take, the lines
-    that the values are made of. shown: keys of the table with which way is better."""
+    that the values are made of. counts: of how many takes each value is made. shown: keys of the table with which way
+    is better."""
 
     label: str
     metric: str
@@ -73,12 +74,13 @@ class Result:
     skipped: str = ""
     values: Mapping[str, Estimate] = field(default_factory=dict)
     rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    counts: Mapping[str, int] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
     summarise: Callable[..., Mapping[str, float]] | None = field(default=None, repr=False)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        values = {name: one.document() for name, one in self.values.items()}
+        values = {name: {**one.document(), "takes": self.counts.get(name)} for name, one in self.values.items()}
         return {"metric": self.metric, **asdict(self.facts), "skipped": self.skipped, "values": values}
 
 
@@ -193,7 +195,8 @@ def score_system(
         why = "no take could be scored: no reference, or nothing to hear"
         return Result(metric.label, metric.name, facts, why)
     numbers = estimates(by_sentence(system.takes, scored), metric.summarise)
-    return Result(metric.label, metric.name, facts, "", numbers, scored, metric.shows, metric.summarise)
+    counts = metric.counted(list(scored.values()))
+    return Result(metric.label, metric.name, facts, "", numbers, scored, counts, metric.shows, metric.summarise)
 
 
 def score_key(metric: Metric, facts: MetricFacts) -> str:

@@ -166,8 +166,8 @@ def from_samples(work: Work) -> list[System]:
 
 
 def choice_of(systems: Sequence[System], saved: Collection[int]) -> dict[str, Any]:
-    """Which checkpoint to keep, and why. Given: saved, steps of checkpoints that can be kept: samples outlive theirs, and
-    those of step 0 are of the model as it was before."""
+    """Which checkpoint to keep, and why. Given: saved, steps of checkpoints that can be kept: samples outlive
+    theirs, and those of step 0 are of the model as it was before."""
     heard = []
     for system in systems:
         error = system.value("asr", "wer")

@@ -301,6 +301,24 @@ def test_the_table_says_what_each_number_is(tmp_path: Path) -> None:
     assert number(Estimate(123.4), share=False) == "123.4" and number(Estimate(0.5), True, sign=True) == "+50.0 %"
 
 
+class Picky(Loud):
+    """Says nothing of quiet takes."""
+
+    name = "picky"
+
+    def score(self, wave: np.ndarray, sample_rate: int, text: str, reference: Any) -> Mapping[str, float | str]:
+        return {"peak": 1.0, "count": 1.0} if np.abs(wave).max() > 0.15 else {"count": 1.0}
+
+
+def test_a_number_says_of_how_many_takes_it_is_made(tmp_path: Path) -> None:
+    one = system(tmp_path)  # the first of three is quiet
+    score_systems([one], [Picky()], context(tmp_path))
+    values = one.document()["metrics"]["picky"]["values"]
+    assert (values["peak"]["takes"], values["count"]["takes"]) == (2, 3)
+    said = printed(evaluation_table([one], "title"))
+    assert "1.000 (1.000 to 1.000), 2 of 3 takes" in said and "3 of 3" not in said
+
+
 def test_a_metrics_mean_leaves_out_what_was_not_measured() -> None:
     assert Loud().summarise([{"a": 1.0, "heard": "x"}, {"a": 3.0, "b": 2}]) == {"a": 2.0, "b": 2.0}
 
