@@ -104,7 +104,8 @@ def show(target: str, document: dict[str, Any], systems: list[Any]) -> None:
     own = [system for system in systems if system.kind not in ("before", "after")]
     facts = own[0].about.get("set", {})
     console.print(evaluation_table(own, f"{target}: {facts.get('sentences')} sentences of {facts.get('name')}"))
-    console.print("In brackets: 95 % intervals over sentences. No number here is a measure of naturalness.")
+    console.print("In brackets: 95 % intervals over sentences. Numbers are of all takes unless they say of how many.")
+    console.print("No number here is a measure of naturalness.")
     if document.get("retention") is not None:
         console.print(forgotten_table(document["retention"]))
     for line in skipped_lines(systems):

@@ -119,3 +119,11 @@ class Metric(Component):
                 if isinstance(value, int | float):
                     values.setdefault(name, []).append(float(value))
         return {name: sum(found) / len(found) for name, found in values.items()}
+
+    def counted(self, takes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """Of how many of these takes each number of `summarise` is made: a broken take drops out of a mean, and whoever
+        reads the number has to know. The default: the takes that have a key of that name, else all."""
+        counts = {
+            name: sum(isinstance(take.get(name), int | float) for take in takes) for name in self.summarise(takes)
+        }
+        return {name: count or len(takes) for name, count in counts.items()}

@@ -65,7 +65,8 @@ class Made:
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a metric says of a system. skipped: why it says nothing, then there are no values. rows: by take, the lines
-    that the values are made of. shown: keys of the table with which way is better."""
+    that the values are made of. counts: of how many takes each value is made. shown: keys of the table with which way
+    is better."""
 
     label: str
     metric: str
@@ -73,12 +74,13 @@ class Result:
     skipped: str = ""
     values: Mapping[str, Estimate] = field(default_factory=dict)
     rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    counts: Mapping[str, int] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
     summarise: Callable[..., Mapping[str, float]] | None = field(default=None, repr=False)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        values = {name: one.document() for name, one in self.values.items()}
+        values = {name: {**one.document(), "takes": self.counts.get(name)} for name, one in self.values.items()}
         return {"metric": self.metric, **asdict(self.facts), "skipped": self.skipped, "values": values}
 
 
@@ -112,6 +114,7 @@ class System:
             "folder": self.folder.name,
             **self.about,
             "takes": len(self.takes),
+            "takes_digest": takes_digest(self.takes),
             "flagged": self.flagged.document(),
             "flags": {name: counts[name] / len(self.takes) for name in sorted(counts)},
             "metrics": {one.label: one.document() for one in self.results},
@@ -192,7 +195,8 @@ def score_system(
         why = "no take could be scored: no reference, or nothing to hear"
         return Result(metric.label, metric.name, facts, why)
     numbers = estimates(by_sentence(system.takes, scored), metric.summarise)
-    return Result(metric.label, metric.name, facts, "", numbers, scored, metric.shows, metric.summarise)
+    counts = metric.counted(list(scored.values()))
+    return Result(metric.label, metric.name, facts, "", numbers, scored, counts, metric.shows, metric.summarise)
 
 
 def score_key(metric: Metric, facts: MetricFacts) -> str:
@@ -205,8 +209,16 @@ def take_stamp(take: Made, heard: Mapping[str, str]) -> str:
     """Changes with a take's sound, text, reference, and what was heard where that is read."""
     parts = [take.text, *(f"{label}={text}" for label, text in sorted(heard.items()))]
     for path in (take.path, take.reference):
-        parts.append("" if path is None else hashlib.sha256(path.read_bytes()).hexdigest())
+        there = path is not None and path.is_file()
+        parts.append(hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and there else "")
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
+
+
+def takes_digest(takes: Sequence[Made]) -> str:
+    """Changes with the sound, text or reference of any take: numbers of two evaluations are of the same takes, or
+    not."""
+    lines = [f"{take.id}@{take_stamp(take, {})}" for take in takes]
+    return hashlib.sha256("|".join(lines).encode()).hexdigest()[:16]
 
 
 def by_sentence(takes: Sequence[Made], rows: Mapping[str, Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
@@ -234,17 +246,3 @@ def read_wave(path: Path, rate: int = 0) -> tuple[np.ndarray, int]:
         raise KathrineError(f"{path} can not be read: {error.reason}", "remove it, and evaluate again") from error
     wave = to_mono(wave_NC)
     return (soxr.resample(wave, own, rate), rate) if rate and rate != own else (wave, own)
-
-
-def write_results(path: Path, systems: Sequence[System], **more: Any) -> dict[str, Any]:
-    """`results.json`, atomically: these systems and facts, and those of earlier evaluations that are not made anew."""
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    documents = [system.document() for system in systems]
-    names = {(one["name"], one["language"]) for one in documents}
-    earlier = [one for one in before.get("systems", ()) if (one["name"], one["language"]) not in names]
-    document = {**before, "format": 1, **more, "systems": [*earlier, *documents]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
-    return document

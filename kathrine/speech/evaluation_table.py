@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kathrine.speech.evaluation import System
+from kathrine.speech.evaluation import Result, System
 from kathrine.speech.intervals import Estimate
 
 SHARES = ("wer", "cer", "mean_wer", "over_half", "looped", "flagged", "repeating", "skipping", "recognised", "inserted")
@@ -21,6 +21,15 @@ def number(estimate: Estimate, share: bool, sign: bool = False) -> str:
     if estimate.low is None or estimate.high is None:
         return text
     return f"{text} ({estimate.low * scale:{plus}.{digits}f} to {estimate.high * scale:{plus}.{digits}f})"
+
+
+def cell(system: System, result: Result | None, key: str) -> str:
+    """A number of a system, and of how many of its takes it is made where that is not all of them."""
+    if result is None or key not in result.values:
+        return "-"
+    count = result.counts.get(key, len(system.takes))
+    said = number(result.values[key], is_share(result.metric, key))
+    return said if count == len(system.takes) else f"{said}, {count} of {len(system.takes)} takes"
 
 
 def is_share(metric: str, key: str) -> bool:
@@ -53,11 +62,8 @@ def evaluation_table(systems: Sequence[System], title: str) -> Any:
             continue
         first = True
         for key, better in keys.items():
-            cells = [
-                number(one.values[key], is_share(one.metric, key)) if one is not None and key in one.values else "-"
-                for one in found
-            ]
-            if all(cell == "-" for cell in cells):
+            cells = [cell(system, one, key) for system, one in zip(systems, found, strict=True)]
+            if all(one == "-" for one in cells):
                 continue
             facts = next(one.facts for one in found if one is not None and not one.skipped)
             what = "; ".join(part for part in (facts.caption, facts.model) if part) if first else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from kathrine.datafiles import safe_name
 from kathrine.errors import KathrineError
 from kathrine.recipe.metric_options import metrics_with
 from kathrine.report.page import write_report
-from kathrine.speech.evaluation import System, score_systems, write_results
+from kathrine.speech.evaluation import System, score_systems
+from kathrine.speech.evaluation_results import write_results
 from kathrine.speech.retention import forgotten
 from kathrine.speech.sets import BUNDLED, SentenceSet, bundled_set, held_out, human_takes, limited, read_set, set_of
 from kathrine.train.checkpoint import pick, saved_checkpoints
@@ -53,12 +54,13 @@ def evaluate(target: str, asked: Evaluation, progress: Progress) -> tuple[dict[s
     for system in systems:
         system.language = context.language
     if asked.checkpoints:
-        more["choice"] = choice_of(systems)
+        saved = saved_checkpoints(work.run / "checkpoints") if work.run is not None else []
+        more["choice"] = choice_of(systems, [one.step for one in saved])
     pairs = retained(work, metrics, bases) if bases else []
     if pairs:
         more["retention"] = forgotten(pairs)
     everything = [*systems, *(system for pair in pairs for system in pair)]
-    document = write_results(work.out / RESULTS, everything, **more)
+    document = write_results(work.out / RESULTS, everything, progress.warn, **more)
     if work.run is not None and work.out.resolve() == (work.run / "evaluation").resolve():
         write_report(work.run)  # it shows these results
     return document, everything
@@ -139,16 +141,25 @@ def checkpoints_of(work: Work) -> list[str | None]:
     folder = work.run / "checkpoints"
     if asked == "all":
         return [str(saved.step) for saved in saved_checkpoints(folder)]
-    return [str(pick(folder, which.strip()).step) for which in asked.split(",") if which.strip()]
+    steps = [pick(folder, which).step for which in listed(asked)]
+    return [str(step) for step in dict.fromkeys(steps)]
+
+
+def listed(text: str) -> list[str]:
+    """What stands between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def from_samples(work: Work) -> list[System]:
     """Systems of the samples that a run saved while it trained; nothing is loaded and nothing spoken."""
     assert work.run is not None
     asked = work.asked.checkpoints
-    steps = sample_steps(work.run) if asked in ("", "all") else [int(one) for one in asked.split(",")]
-    if not steps:
+    there = sample_steps(work.run)
+    if not there:
         raise KathrineError(f"{work.run} saved no samples", "speak them: leave --saved-samples out")
+    named = [] if asked in ("", "all") else listed(asked)  # samples outlive the checkpoint of their step
+    steps = [int(one) if one.isdigit() else pick(work.run / "checkpoints", one).step for one in named]
+    steps = list(dict.fromkeys(steps)) if named else there
     systems = []
     for step in steps:
         takes = sample_takes(work.run, step)
@@ -158,12 +169,23 @@ def from_samples(work: Work) -> list[System]:
     return systems
 
 
-def choice_of(systems: Sequence[System]) -> dict[str, Any]:
-    """Which checkpoint to keep, and why."""
+def choice_of(systems: Sequence[System], saved: Collection[int]) -> dict[str, Any]:
+    """Which checkpoint to keep, and why. Given: saved, steps of checkpoints that can be kept: samples outlive
+    theirs, and those of step 0 are of the model as it was before."""
     heard = []
     for system in systems:
         error = system.value("asr", "wer")
         if system.kind in ("checkpoint", "samples") and system.step is not None and error is not None:
             heard.append(Heard(system.step, error, system.value("similarity", "similarity"), system.flagged.value))
-    best, reason = choose(heard)
-    return {"step": best.step if best is not None else None, "reason": reason}
+    left = [one.step for one in heard if one.step not in saved or one.step == 0]
+    usable = [one for one in heard if one.step not in left]
+    if heard and not usable:
+        return {"step": None, "reason": f"nothing was chosen: none of the steps {told(left)} is a checkpoint to keep"}
+    best, reason = choose(usable)
+    without = f"; no checkpoint to keep: step {told(left)}" if left else ""
+    return {"step": best.step if best is not None else None, "reason": reason + without}
+
+
+def told(steps: Sequence[int]) -> str:
+    """Steps, as a sentence lists them."""
+    return ", ".join(str(step) for step in steps)

@@ -28,6 +28,8 @@ from kathrine.types import Sampling
 
 SETTINGS = "settings.json"
 FIRST_SEED = 1234
+WEIGHTS = (".safetensors", ".bin", ".json")
+"""Endings of files that decide what a model says."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,14 +128,9 @@ def speak_set(
 
 def settings_of(loaded: Loaded, manner: Manner, voices: Mapping[str, Prompt], max_seconds: float) -> dict[str, Any]:
     """What a take depends on beside its sentence, voice and seed. A voice is told by its recording's hash."""
-    weights = ""
-    if loaded.run is not None and loaded.step is not None:
-        saved = loaded.run / "checkpoints" / f"{loaded.step:08d}"
-        ema = saved / "ema.safetensors"
-        weights = keys.file_digest(ema if ema.is_file() else saved / "trainable.safetensors")
     return {
         "loaded": loaded.told,
-        "weights": weights,
+        "weights": weights_of(loaded),
         "language": manner.tag or "auto",
         "rules": manner.language.rules_version() if manner.language is not None else "",
         "max_seconds": max_seconds,
@@ -142,6 +139,26 @@ def settings_of(loaded: Loaded, manner: Manner, voices: Mapping[str, Prompt], ma
             for name, one in sorted(voices.items())
         },
     }
+
+
+def weights_of(loaded: Loaded) -> str:
+    """Changes whenever other weights speak under the same name: the content of the checkpoint of a run, of an adapter's
+    folder, and of the model below where that is a folder; a model that has a name is told by its revision."""
+    facts = loaded.model.facts
+    parts = [facts.checkpoint, facts.revision]
+    folders = [Path(facts.checkpoint).expanduser(), loaded.adapter]
+    parts += [folder_digest(folder) for folder in folders if folder is not None and folder.is_dir()]
+    if loaded.run is not None and loaded.step is not None:
+        saved = loaded.run / "checkpoints" / f"{loaded.step:08d}"
+        ema = saved / "ema.safetensors"
+        parts.append(keys.file_digest(ema if ema.is_file() else saved / "trainable.safetensors"))
+    return keys.digest(*parts)
+
+
+def folder_digest(folder: Path) -> str:
+    """Of every file of weights or configuration in a folder, by content: a copy is the same, and an edit is not."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in WEIGHTS and path.is_file())
+    return keys.digest(*((path.relative_to(folder).as_posix(), keys.file_digest(path)) for path in files))
 
 
 def open_folder(folder: Path, settings: Mapping[str, Any], again: bool) -> None:

@@ -84,6 +84,13 @@ def begin(target: str, asked: Evaluation, progress: Progress) -> Work:
     catalog, workspace, wish = Catalog.load(), Workspace.default(), asked.wish()
     place = local_place(target, workspace, progress, asked.offline)
     run, which = run_of(place, asked.checkpoint)
+    if run is None and asked.checkpoint != "best":
+        raise KathrineError(f"{target} is no run: --checkpoint would be without effect", "leave it out")
+    if run is not None and which != asked.checkpoint and (asked.checkpoint != "best" or asked.checkpoints):
+        raise KathrineError(
+            f"{target} is one checkpoint already: --checkpoint and --checkpoints would be without effect",
+            f"leave them out, or name the run: {run}",
+        )
     wish = dataclasses.replace(wish, checkpoint=which)
     if run is None and (asked.checkpoints or asked.saved_samples):
         raise KathrineError(f"{target} is no run: it has no checkpoints and no saved samples", "name a run's folder")

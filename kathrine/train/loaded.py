@@ -29,7 +29,8 @@ HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(
 @dataclass(eq=False)
 class Loaded:
     """A model that can be spoken with. told: what was loaded, a line each. run: folder of the run that it belongs to.
-    language: the recipe's, where there is one. Close it when done: what was left out or scaled comes back then."""
+    adapter: folder of the one that was put onto it. language: the recipe's, where there is one. Close it when done:
+    what was left out or scaled comes back then."""
 
     model: SpeechModel
     family: ModelFamily
@@ -38,6 +39,7 @@ class Loaded:
     told: list[str] = field(default_factory=list)
     recipe: Recipe | None = None
     run: Path | None = None
+    adapter: Path | None = None
     step: int | None = None
     language: Language | None = None
     limits: SpeechLimits = field(default_factory=SpeechLimits)
@@ -152,6 +154,7 @@ def _load_adapter(
     plain = Wish(device=wish.device, precision=wish.precision, offline=wish.offline)
     loaded = _load_model(base, plain, catalog, workspace, progress)
     exporter.put_on(loaded.model, facts, wish.without, 1.0 if wish.scale is None else wish.scale)
+    loaded.adapter = facts.folder
     loaded.model.network.eval()
     loaded.told += part_lines(facts.parts, wish.without, wish.scale, f"adapter {facts.folder}")
     loaded.told += [f"note: {note}" for note in facts.notes]

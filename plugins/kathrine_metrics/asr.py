@@ -87,6 +87,10 @@ class Asr(Metric):
     def summarise(self, takes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         return error_rates(takes)
 
+    def counted(self, takes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        spoken = sum(take["words"] > 0 for take in takes)  # a text without words has no rate of its own
+        return {name: spoken if name in ("mean_wer", "over_half") else len(takes) for name in self.summarise(takes)}
+
 
 def on(context: MetricContext, device: str) -> MetricContext:
     """The same context on another device."""

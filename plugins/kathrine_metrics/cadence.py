@@ -60,6 +60,11 @@ class Cadence(Metric):
     def summarise(self, takes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         return summary(takes)
 
+    def counted(self, takes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        counts = super().counted(takes)
+        rated = {"spread": counts["letters_per_second"]} if "spread" in counts else {}  # both leave silence out
+        return counts | rated
+
 
 def score_runs(text: str, heard: str, code: str, least: int) -> dict[str, float]:
     """`repeats`, `skips`: runs of at least `least` words that were inserted, or left out."""

@@ -35,4 +35,19 @@ def model_folder(model: str, revision: str, patterns: Sequence[str], context: Me
                 )
             )
     except KathrineError as error:
-        raise KathrineError(error.message, f"run once with a network, or {remedy}") from error
+        raise KathrineError(error.message, f"run once with a network and without --offline, or {remedy}") from error
+
+
+def recogniser_folder(model: str, revision: str, context: MetricContext, seconds: float) -> tuple[Path, str]:
+    """Folder of a Whisper or CTC model for transformers, and a mark that changes when it does.
+
+    Given: seconds, of the longest recording that it hears. Raises: KathrineError, with what to do in an evaluation: the
+    function below speaks of `asr_model`, the option of prepare.
+    """
+    from kathrine.corpus.recognise import REMEDY, fetch_recogniser
+
+    try:
+        return fetch_recogniser(model, revision, context.workspace, context.progress, context.offline, seconds)
+    except KathrineError as error:
+        message = error.message.removeprefix("asr_model ")
+        raise KathrineError(message, f"run once with a network and without --offline, or {REMEDY}") from error

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from kathrine import KathrineError, Metric, MetricContext, MetricFacts, Options
 from kathrine_metrics.asr import on
+from kathrine_metrics.hub_models import recogniser_folder
 from kathrine_metrics.sound import RATE, at_rate
 from kathrine_metrics.whisper_models import (
     WHEEL,
@@ -67,11 +68,7 @@ class LanguageId(Metric):
             folder, digest = ctranslate2_folder(options.model, options.revision, context)
             self._detect = faster_whisper_detector(load_faster_whisper(folder, context.device))
         else:
-            from kathrine.corpus.recognise import fetch_recogniser
-
-            folder, digest = fetch_recogniser(
-                options.model, options.revision, context.workspace, context.progress, context.offline, SECONDS
-            )
+            folder, digest = recogniser_folder(options.model, options.revision, context, SECONDS)
             self._detect = transformers_detector(folder, context.device)
         caption = "proxy for accent" + (", smoke" if options.model == WHEEL else "")
         return MetricFacts(f"{self.version}-{self._code}", options.model, digest, context.device, caption)

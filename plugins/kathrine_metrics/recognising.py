@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kathrine.components import MetricContext
+from kathrine_metrics.hub_models import recogniser_folder
 from kathrine_metrics.sound import RATE, pieces
 from kathrine_metrics.whisper_models import WHEEL, ctranslate2_folder, load_faster_whisper
 
@@ -58,11 +59,9 @@ def open_faster_whisper(model: str, revision: str, code: str, context: MetricCon
 
 def open_transformers(model: str, revision: str, code: str, context: MetricContext) -> Opened:
     """A Whisper or CTC model through transformers, from safetensors only."""
-    from kathrine.corpus.recognise import Recogniser, fetch_recogniser
+    from kathrine.corpus.recognise import Recogniser
 
-    folder, mark = fetch_recogniser(
-        model, revision, context.workspace, context.progress, context.offline, LONGEST_PIECE
-    )
+    folder, mark = recogniser_folder(model, revision, context, LONGEST_PIECE)
     recogniser = Recogniser(folder, code, context.device)
 
     def transcribe(wave: np.ndarray) -> str:

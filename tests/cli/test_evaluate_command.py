@@ -168,6 +168,11 @@ def test_saved_samples_are_scored_without_speaking(trained: Path, capsys) -> Non
     assert systems["samples 1"]["kind"] == "samples"
     code, said = evaluate(capsys, str(trained), "--saved-samples", "--checkpoints", "7", "--metric", "prosody")
     assert code == 2 and "saved no samples of step 7" in said and "0, 1, 2" in said
+    code, said = evaluate(capsys, str(trained), "--saved-samples", "--checkpoints", "last, 2", "--metric", "prosody",
+                          "--out", "words")  # fmt: skip
+    assert code == 0 and list(by_name(results(Path("words")))) == ["samples 2"], said
+    code, said = evaluate(capsys, str(trained), "--saved-samples", "--checkpoints", "newest", "--metric", "prosody")
+    assert code == 2 and "newest" in said and "Traceback" not in said
 
 
 @pytest.mark.slow
@@ -199,6 +204,7 @@ def test_sentences_that_training_had_are_left_out(trained: Path, here: Path, cap
         (("--checkpoints", "all", "--checkpoint", "3"), "both choose: leave one out"),
         (("--reference", "a.wav", "--speaker", "x"), "both give the voice"),
         (("--reference", "a.wav", "--voices", "2"), "--reference ignores --voices"),
+        (("--checkpoint", "3"), "is no run: --checkpoint would be without effect"),
         (("--base", "x"), "--base is what --retention compares with"),
         (("--saved-samples", "--limit", "2", "--reference", "a"), "ignores --limit; --saved-samples ignores --seeds"),
         (("--metric", "asrr"), "did you mean 'asr'?"),
@@ -221,12 +227,64 @@ def test_saved_samples_are_those_of_a_run(here: Path, capsys) -> None:
     assert code == 2 and "is no run" in told
 
 
+def test_saved_samples_refuse_every_option_of_speaking(here: Path, capsys) -> None:
+    """Each that is typed is named: at its default value too, for it would be without effect all the same."""
+    options = {
+        "--set": "a", "--limit": "2", "--seeds": "3", "--reference": "a", "--speaker": "a", "--voices": "2",
+        "--recordings": "a", "--retention": "english", "--adapter": "a", "--checkpoint": "best", "--without": "lora",
+        "--lora-scale": "0.5", "--max-seconds": "30", "--dtype": "auto",
+    }  # fmt: skip
+    code, told = evaluate(
+        capsys, "run", "--saved-samples", "--again", *(word for pair in options.items() for word in pair)
+    )
+    assert code == 2
+    for option in (*options, "--again"):
+        assert f"--saved-samples ignores {option}" in " ".join(told.split()), option
+
+
+def test_a_checkpoints_folder_leaves_no_other_choice(here: Path, capsys) -> None:
+    saved = here / "run" / "checkpoints" / "00000040"
+    saved.mkdir(parents=True)
+    (here / "run" / "recipe.toml").write_text("")
+    for words in (("--checkpoint", "last"), ("--checkpoints", "all")):
+        code, told = evaluate(capsys, str(saved), *words)
+        assert code == 2 and "is one checkpoint already" in told and "Traceback" not in told
+
+
 def test_a_complete_model_needs_its_base_for_retention(here: Path, capsys) -> None:
     words = ("kathrine:tiny", "--language", "english", "--limit", "1", *SMALL, "--metric", "prosody", "--retention")
     code, told = evaluate(capsys, *words, "german")
     assert code == 2 and "is a complete model" in told and "--base MODEL" in told
     code, told = evaluate(capsys, *words, "german", "--base", "kathrine:tiny")
-    assert (code == 0 and "no clear change" in told) or "Retention" in told
+    assert code == 0 and "Retention" in told, told
+    changed = results(here / "evaluation")["retention"]
+    assert changed and {row["language"] for row in changed} == {"german"}
+    assert all(row["change"]["value"] == 0 and row["before"] == row["after"] for row in changed)
     same = [sorted((here / "evaluation" / name).glob("*.wav"))[0].read_bytes() for name in
             ("before-german", "after-german")]  # fmt: skip
     assert same[0] == same[1]
+
+
+def test_takes_of_other_weights_are_not_taken_for_those_of_a_model(here: Path, capsys) -> None:
+    from safetensors.torch import load_file, save_file
+
+    model, moved = here / "model", here / "moved"
+    shutil.copytree(tiny_folder(), model)
+    words = ("--language", "norwegian", "--limit", "1", *SMALL, "--metric", "prosody")
+    assert evaluate(capsys, str(model), *words)[0] == 0
+    shutil.copytree(model, moved)  # other times of change, the same content
+    shutil.rmtree(model)
+    shutil.move(moved, model)
+    assert evaluate(capsys, str(model), *words)[0] == 0
+    weights = load_file(model / "model.safetensors")
+    save_file({name: tensor * 1.01 for name, tensor in weights.items()}, model / "model.safetensors")
+    code, said = evaluate(capsys, str(model), *words)
+    assert code == 2 and "made otherwise (weights)" in said and "--again" in said
+
+
+def tiny_folder() -> Path:
+    """The tiny model as a user's own model folder."""
+    from kathrine.catalog import Catalog
+
+    family = Catalog.load().component("model", "qwen3_tts")
+    return family(family.Options(checkpoint="kathrine:tiny")).resolved(workspace()).path  # type: ignore[call-arg]

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from kathrine import KathrineError, MetricContext, MetricTake, Workspace
+from kathrine.catalog import Catalog
 from kathrine.progress import SilentProgress
 from kathrine.speech.sets import read_set
 from kathrine_metrics import Articulation, Asr, Cadence, LanguageId, whisper_models
@@ -28,7 +29,8 @@ SHORT = "sense_and_sensibility_0880.wav"  # he was not an ill disposed young man
 
 
 def context(**more) -> MetricContext:
-    return MetricContext(Workspace.default(), SilentProgress(), **{"language": "english", **more})
+    given = {"workspace": Workspace.default(), "progress": SilentProgress(), "language": "english", **more}
+    return MetricContext(**given)
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +247,23 @@ def test_a_folder_through_transformers(tiny_whisper: Path) -> None:
     found = known.score(wave[:rate], rate, "", None)
     assert found["probability"] + found["en"] + found["de"] == pytest.approx(1.0, abs=1e-5)
     shutil.rmtree(tiny_whisper)  # loaded: not read again
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [LanguageId(LanguageId.Options(model="some/whisper")), Asr(Asr.Options(models=["some/whisper"]))],
+    ids=["language_id", "asr"],
+)
+def test_a_recogniser_that_is_missing_is_told_in_words_of_an_evaluation(metric, tmp_path: Path) -> None:
+    with pytest.raises(KathrineError) as error:
+        metric.open(context(workspace=Workspace(tmp_path), offline=True, code="no"))
+    said = error.value.sentence
+    assert said.startswith("some/whisper is not in the workspace") and "without --offline" in said
+    assert "asr_model" not in said and "run.offline" not in said and "prepare" not in said
+
+
+def test_the_documented_metrics_are_those_that_are_installed() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    table = page.split("| metric | numbers |")[1].split("\n\n")[0]
+    rows = [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(rows) == sorted(Catalog.load().names("metric"))

@@ -11,7 +11,7 @@ from rapidfuzz.distance import Levenshtein
 from kathrine import KathrineError, MetricTake
 from kathrine_metrics.aligning import align, count, runs
 from kathrine_metrics.articulation import Articulation, class_rates, score_letters, transcript
-from kathrine_metrics.asr import error_rates, loops, score_texts
+from kathrine_metrics.asr import Asr, error_rates, loops, score_texts
 from kathrine_metrics.cadence import Cadence, score_runs, summary
 from kathrine_metrics.normalising import normalise
 from kathrine_metrics.numerals import english, german, norwegian
@@ -169,3 +169,12 @@ def test_what_reads_transcripts_says_whose() -> None:
     for metric in (Articulation(), Cadence()):
         with pytest.raises(KathrineError, match="reads transcripts"):
             metric.score(take.wave, 24000, "ja", None)
+
+
+def test_takes_that_say_nothing_are_not_counted() -> None:
+    rows = [{"repeats": 0, "skips": 1, "letters_per_second": 12.0}, {"repeats": 0, "skips": 0}]
+    counts = Cadence().counted(rows)
+    assert counts == {"repeats": 2, "repeating": 2, "skips": 2, "skipping": 2, "letters_per_second": 1, "spread": 1}
+    rows = [score_texts("hei du", "hei", "no"), score_texts("...", "hei", "no")]
+    counts = Asr().counted(rows)
+    assert counts["mean_wer"] == counts["over_half"] == 1 and counts["wer"] == 2

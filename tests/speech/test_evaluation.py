@@ -16,7 +16,8 @@ from kathrine import KathrineError, Metric, MetricContext, MetricFacts, MetricTa
 from kathrine.catalog import Catalog
 from kathrine.progress import SilentProgress
 from kathrine.recipe.metric_options import metrics_with
-from kathrine.speech.evaluation import JsonLines, Made, System, read_wave, score_systems, write_results
+from kathrine.speech.evaluation import JsonLines, Made, System, read_wave, score_systems
+from kathrine.speech.evaluation_results import write_results
 from kathrine.speech.evaluation_table import evaluation_table, forgotten_table, number, skipped_lines
 from kathrine.speech.intervals import Estimate, changes, estimates
 from kathrine.speech.retention import forgotten, verdict
@@ -252,6 +253,27 @@ def test_results_keep_what_earlier_evaluations_found(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_results_of_other_metrics_sets_and_languages_stay(tmp_path: Path) -> None:
+    path, told = tmp_path / "results.json", []
+
+    def evaluated(metric: Metric, peak: float, sentences: str, **more: Any) -> dict[str, Any]:
+        scored = system(tmp_path, "step 1", (peak,), about={"set": {"name": "mine", "digest": sentences}})
+        score_systems([scored], [metric], context(tmp_path))
+        return write_results(path, [scored], told.append, **more)
+
+    german = {"language": "german", "label": "loud", "key": "peak"}
+    evaluated(Loud(), 0.1, "a", retention=[german])
+    evaluated(Loud(label="other"), 0.1, "a", retention=[{**german, "language": "english"}])
+    document = evaluated(Loud(LoudOptions(missing="no ear")), 0.1, "b")
+    assert [list(one["metrics"]) for one in document["systems"]] == [["other", "loud"], ["loud"]]
+    assert [row["language"] for row in document["retention"]] == ["german", "english"]
+    document = evaluated(Loud(LoudOptions(missing="no ear")), 0.1, "a")
+    assert document["systems"][-1]["metrics"]["loud"]["values"], "what can not run now said something before"
+    assert not told
+    document = evaluated(Loud(), 0.4, "a")  # spoken anew: numbers of other takes are not its own
+    assert list(document["systems"][-1]["metrics"]) == ["loud"] and "numbers of other are left out" in told[0]
+
+
 def test_what_was_forgotten(tmp_path: Path) -> None:
     before, after = system(tmp_path, "before", (0.1, 0.2, 0.3)), system(tmp_path, "after", (0.2, 0.3, 0.4))
     after.language = "german"
@@ -277,6 +299,24 @@ def test_the_table_says_what_each_number_is(tmp_path: Path) -> None:
     assert "base" in said and "step 20" in said and "proxy; ear" in said and "0.500" in said
     assert number(Estimate(0.031, 0.022, 0.04), share=True) == "3.1 % (2.2 to 4.0)"
     assert number(Estimate(123.4), share=False) == "123.4" and number(Estimate(0.5), True, sign=True) == "+50.0 %"
+
+
+class Picky(Loud):
+    """Says nothing of quiet takes."""
+
+    name = "picky"
+
+    def score(self, wave: np.ndarray, sample_rate: int, text: str, reference: Any) -> Mapping[str, float | str]:
+        return {"peak": 1.0, "count": 1.0} if np.abs(wave).max() > 0.15 else {"count": 1.0}
+
+
+def test_a_number_says_of_how_many_takes_it_is_made(tmp_path: Path) -> None:
+    one = system(tmp_path)  # the first of three is quiet
+    score_systems([one], [Picky()], context(tmp_path))
+    values = one.document()["metrics"]["picky"]["values"]
+    assert (values["peak"]["takes"], values["count"]["takes"]) == (2, 3)
+    said = printed(evaluation_table([one], "title"))
+    assert "1.000 (1.000 to 1.000), 2 of 3 takes" in said and "3 of 3" not in said
 
 
 def test_a_metrics_mean_leaves_out_what_was_not_measured() -> None:

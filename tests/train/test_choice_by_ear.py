@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from kathrine.components import MetricFacts
+from kathrine.speech.evaluation import Result, System
+from kathrine.speech.intervals import Estimate
 from kathrine.train.choice import Heard, choose
+from kathrine.train.evaluating import choice_of
 
 
 def test_the_least_sum_is_kept_with_its_reason() -> None:
@@ -28,3 +34,17 @@ def test_equals_go_to_the_earlier_step_and_nothing_to_nobody() -> None:
     best, _ = choose([Heard(20, 0.2, 0.5, 0.0), Heard(10, 0.2, 0.5, 0.0)])
     assert best is not None and best.step == 10
     assert choose([]) == (None, "nothing was chosen: no checkpoint has an error rate (no asr metric ran)")
+
+
+def test_what_is_not_saved_can_not_be_kept() -> None:
+    """Samples outlive the checkpoint of their step, and those of step 0 are of the model as it was before."""
+    systems = []
+    for step, error in ((0, 0.1), (20, 0.2), (40, 0.3)):
+        values = {"wer": Estimate(error)}
+        result = Result("asr", "asr", MetricFacts("1", "ear", "", "cpu", ""), values=values)
+        systems.append(System(f"samples {step}", "checkpoint", Path(), [], step=step, results=[result]))
+    assert choice_of(systems, [20, 40])["step"] == 20
+    choice = choice_of(systems, [0, 40])
+    assert choice["step"] == 40 and choice["reason"].endswith("no checkpoint to keep: step 0, 20")
+    choice = choice_of(systems, [80])
+    assert choice["step"] is None and "none of the steps 0, 20, 40 is a checkpoint to keep" in choice["reason"]
