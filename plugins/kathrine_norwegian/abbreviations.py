@@ -35,6 +35,7 @@ UNCOUNTED = re.compile(r"(\bper )?\b(mill|mrd|mnd|stk)\.")
 INITIALS = re.compile(r"(?<![\w.])((?:[A-ZÆØÅ]\.){2,})(?![a-zæøå])")
 SLASHED = re.compile(rf"(?<![\w/])([muv])/(?={_LETTER}{{2}})|(?<![\w/])t/r(?![\w/])", re.IGNORECASE)
 YEAR_NEXT = re.compile(r" ?\d{4}(?!\d)")
+AMOUNT_BEFORE = re.compile(r"(?:\d|\d,[–-]+| (?:tusen|hundre)|(?:illion|illiard)(?:er|ar)?) ?$")
 NUMBER_NEXT = re.compile(r" ?(?:\d|[½¼¾]|[IVXLC]+\b)")
 CAPITAL_NEXT = re.compile(r"[\"')]* +[\"'(–]*[^\W\d_a-zæøåäöüéèêòó]")
 AFTER_END = re.compile(r"[\"')\s]*$")
@@ -80,6 +81,8 @@ def abbreviations(text: str, style: Style) -> str:
         form = ANYWHERE.get(key) or (BEFORE_NUMBER.get(key) if number else None)
         if form is None:
             return found[0]
+        if key == "kr" and AMOUNT_BEFORE.search(text, 0, found.start()):
+            return found[0]  # 200 kr. 3 av dem: the rule for money knows whether a sentence ends
         if key == "d" and YEAR_NEXT.match(text, found.end()):
             form = ("død", "død")  # d. 1906; but d. 17. mai
         stop = stop_after(text, found.end(), key in FINAL) if found[0].endswith(".") else ""
