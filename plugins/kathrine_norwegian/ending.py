@@ -19,6 +19,8 @@ _WHOLE = "|".join(sorted({*SMALL, *ORDINALS_NB, *ORDINALS_NN, "syv", "syvende", 
 _BEGUN = "|".join([*SMALL[11:], *TENS[2:], "hundre", "totusen"])
 AFTER_SENTENCE = re.compile(rf"(?<=[^\W\d_][.!?] )(?=(?:{_WHOLE})\b|(?:{_BEGUN})\w*)[^\W\d_]")
 """The first letter of a number word that stands after the end of a sentence."""
+ABBREVIATED = re.compile(r"(?<![\w.])[bcdfghjklmnpqrstvwxz]{1,4}\. $")
+"""A short word in small letters without a vowel is an abbreviation, known or not: its dot ends no sentence."""
 ENDS = ".!?…,;:-–—"
 """A transcript that ends in one of these has punctuation of its own."""
 MARKS = frozenset(" .,;:!?-'\"()")
@@ -38,9 +40,11 @@ def punctuation(text: str, style: Style) -> str:
 
 def sentence_starts(text: str, style: Style) -> str:
     """A capital where a sentence after another begins with a number: `Han kom. 17. mai dro han.`"""
-    return (
-        AFTER_SENTENCE.sub(lambda found: found[0].upper(), text) if "." in text or "!" in text or "?" in text else text
-    )
+
+    def begun(found: re.Match[str]) -> str:
+        return found[0] if ABBREVIATED.search(text, 0, found.start()) else found[0].upper()
+
+    return AFTER_SENTENCE.sub(begun, text) if "." in text or "!" in text or "?" in text else text
 
 
 def has_end(text: str) -> bool:

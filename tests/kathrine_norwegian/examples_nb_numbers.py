@@ -18,6 +18,17 @@ NUMBERS = {
         7. juni 1905. => sjuende juni nittenhundreogfem.
         1.1.2020-31.12.2020 => første i første tjuetjue til trettiførste i tolvte tjuetjue
         12. august–16. august => tolvte august til sekstende august
+        Vi møtes mandag 1.2. => Vi møtes mandag første i andre.
+        mandag 1.2. => mandag første i andre
+        Kontoret er stengt onsdag 24.12. => Kontoret er stengt onsdag tjuefjerde i tolvte.
+        Vi åpner tirsdag 3.6. Da er alt klart. => Vi åpner tirsdag tredje i sjette. Da er alt klart.
+        fredag 24.12 kl. 18 => fredag tjuefjerde i tolvte klokka atten
+        fra 24.12 kl. 18 => fra tjuefjerde i tolvte klokka atten
+        lørdag 1.2 er det fest => lørdag første i andre er det fest
+        mandag 1.2.2020 => mandag første i andre tjuetjue
+        Se punkt 1.2. => Se punkt én punkt to.
+        Bussen går mandag 12.30. => Bussen går mandag tolv tretti.
+        mandag 10.10 => mandag ti ti
         natt til 1. nyttårsdag => natt til første nyttårsdag
     """,
     "times": """
