@@ -17,15 +17,34 @@ TAIL = r"(?:,[–-]+(?!\d))?"
 PER_UNIT = r"(?:/(?:[A-Za-zæøå]+[²³]?)(?!\w))?"
 # 2 kr 50 øre
 WITH_CENTS = re.compile(rf"{BEFORE}({WHOLE}) ?(kroner|krone|kr\.?|NOK|SEK|DKK) (?:og )?(\d\d?) øre\b")
-PREFIXED = rf"(?<!\w)({SIGN_BEFORE}) ?(minus )?({AMOUNT}){TAIL}({SCALE})?({PER_UNIT})(?: ?(?:kroner|kr)\b(?!\.? ?\d))?"
+# kr 2.50, 12.50 kr: read before the times, which are written so too
+_DOTTED = r"\d+\.\d\d?(?: ?[–-] ?\d+\.\d\d?)?"
+DOTTED_AFTER = re.compile(rf"(?<!\w){SIGN_BEFORE} ?[–-]? ?{_DOTTED}(?!\d|[.,:/]\d)")
+DOTTED_BEFORE = re.compile(
+    rf"(?<!klokka )(?<!klokken )(?<!klokka er )(?<!klokken er )(?<![\w.,:/–-]){_DOTTED}(?= ?{SIGN_AFTER}(?! ?\d))"
+)
+PREFIXED = (
+    rf"(?<!\w)({SIGN_BEFORE}) ?(minus )?({AMOUNT})(?!\d|[.,]\d){TAIL}({SCALE})?({PER_UNIT})"
+    r"(?: ?(?:kroner|kr)\b(?!\.? ?\d))?"
+)
 # a sign that touches the number behind it is that one's: `i 2019 $5`
 SUFFIXED = rf"{BEFORE}({AMOUNT}){TAIL}({SCALE})?(?! [€$£¥]\d) ?({SIGN_AFTER})({PER_UNIT})(?!\w)"
 SIGNED = re.compile(rf"{PREFIXED}|{SUFFIXED}")
 """One pass from the left, so that `kr` is of the amount before it: `100 kr 5 ganger`."""
 NAKED = re.compile(rf"{BEFORE}({AMOUNT}),[–-]+(?!\d)")
 HUNDREDTHS = re.compile(r"^(.*\d),(\d\d)$")
+DECIMAL_DOT = re.compile(r"(?<=\d)\.(?=\d)")
 NUMBER_NEXT = re.compile(r" \d")
-LEFT = re.compile(r"(?<![\w.])(kr|NOK)\b(\.?)(?! ?\d)")
+LEFT = re.compile(r"(?<![\w.])(kr|NOK)\b(\.?)(?!\.? ?\d)")
+
+
+def hundredths(text: str, style: Style) -> str:
+    """`kr 2.50` and `12.50 kr` have a comma like all decimals."""
+
+    def with_comma(found: re.Match[str]) -> str:
+        return DECIMAL_DOT.sub(",", found[0])
+
+    return DOTTED_BEFORE.sub(with_comma, DOTTED_AFTER.sub(with_comma, text)) if "." in text else text
 
 
 def main_form(unit: Unit, one: bool, style: Style) -> str:
@@ -41,12 +60,12 @@ def read_money(amount: str, scale: str, sign: str, style: Style) -> str:
     if scale:
         return f"{read_amount(amount, style)}{scale} {main_form(unit, False, style)}"
     if parts and "–" not in amount and "-" not in amount:
-        whole, hundredths = bare(parts[1]), int(parts[2])
-        named = f"{cardinal(hundredths, style)} {cent if hundredths == 1 else cents}"
-        if hundredths and int(whole) == 0:
+        whole, rest = bare(parts[1]), int(parts[2])
+        named = f"{cardinal(rest, style)} {cent if rest == 1 else cents}"
+        if rest and int(whole) == 0:
             return named
         spoken = f"{read_amount(whole, style, gender)} {main_form(unit, whole == '1', style)}"
-        return f"{spoken} og {named}" if hundredths else spoken
+        return f"{spoken} og {named}" if rest else spoken
     return f"{read_amount(amount, style, gender)} {main_form(unit, is_one(amount), style)}"
 
 

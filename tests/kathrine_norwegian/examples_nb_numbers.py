@@ -83,6 +83,12 @@ NUMBERS = {
         100 USD 5 ganger og 5 € 3 ganger => hundre dollar fem ganger og fem euro tre ganger
         kr 100 kr 200 => hundre kroner to hundre kroner
         i 2019 $5 => i tjuenitten fem dollar
+        kr 12.50–15.50 => tolv komma femti til femten komma femti kroner
+        kr 2.50 => to kroner og femti øre
+        Kr 12.50 per stk. => tolv kroner og femti øre per stykk.
+        Det koster 12.50 kr. => Det koster tolv kroner og femti øre.
+        kr 12.500 og kr 2.5 => tolv tusen fem hundre kroner og to komma fem kroner
+        Vi åpner 12.50. => Vi åpner tolv femti.
         Det koster kr. 200. => Det koster to hundre kroner.
     """,
     "units": """
@@ -102,6 +108,9 @@ NUMBERS = {
         2 stk. => to stykker
         12 V og 50 Hz => tolv volt og femti hertz
         5kg => fem kilo
+        10 cm x 20 cm => ti centimeter ganger tjue centimeter
+        2 X 5 => to ganger fem
+        2 m × 3 m => to meter ganger tre meter
         3 × 4 m => tre ganger fire meter
         Farten var 80 km/t. => Farten var åtti kilometer i timen.
         6 mnd. => seks måneder
@@ -214,6 +223,7 @@ NUMBERS = {
         kapittel 3.5 => kapittel tre punkt fem
         192.168.0.1 => hundre og nittito punkt hundre og sekstiåtte punkt null punkt én
         -7 => minus sju
+        10² og 2,5³ => ti i andre og to komma fem i tredje
         2 + 2 = 4 => to pluss to er lik fire
         3 045 600 901 => tre milliarder førtifem millioner seks hundre tusen ni hundre og én
         1500-meter => femtenhundre-meter
