@@ -12,6 +12,7 @@ import click
 
 from kathrine.components import Language, SpokenText
 from kathrine.errors import KathrineError
+from kathrine.suggest import did_you_mean
 
 
 @click.command(name="text", context_settings={"ignore_unknown_options": True})  # a text may begin with -5
@@ -38,6 +39,7 @@ def command(
     """
     speaker = _language(language, variant, sets)
     _check_texts(texts)
+    _warn_of_variant(speaker, text_variant)
     rejected = 0
     for written in texts or (line.rstrip("\n") for line in sys.stdin):
         answer = speaker.normalise(written, text_variant)
@@ -75,7 +77,8 @@ def _language(name: str, variant: str | None, sets: Sequence[str]) -> Language:
         else:
             options["variant"] = variant
     made, found = validated(component.Options, options)
-    problems += [f"{'.'.join(map(str, path))}: {message}" for path, message in found]
+    # a problem without a path is of an option that does not exist: its message names it
+    problems += [f"{'.'.join(map(str, path)) or '--set'}: {message}" for path, message in found]
     if problems:
         hint = f"`kathrine plugins show {name}` prints its options"
         raise KathrineError(f"language {name}: {'; '.join(problems)}", hint)
@@ -84,6 +87,19 @@ def _language(name: str, variant: str | None, sets: Sequence[str]) -> Language:
     for problem in speaker.problems():
         raise KathrineError(f"language {name}: {problem}")
     return speaker
+
+
+def _warn_of_variant(speaker: Language, name: str) -> None:
+    """Say on standard error that a text variant changes nothing, where the language lists those that do.
+
+    A corpus may name its variants as it likes, so that an unknown one is no mistake for sure.
+    """
+    listed = getattr(speaker.options, "digit_variants", None)
+    if listed is None or name == "text" or name in listed:
+        return
+    known = ", ".join(["text", *listed])
+    guess = did_you_mean(name, ["text", *listed])
+    click.echo(f"--as {name}: {speaker.name} treats it like text{guess}; it knows {known}", err=True)
 
 
 def _check_texts(texts: Sequence[str]) -> None:

@@ -83,15 +83,17 @@ def begin(target: str, asked: Evaluation, progress: Progress) -> Work:
     """Find the target and refuse what contradicts it."""
     catalog, workspace, wish = Catalog.load(), Workspace.default(), asked.wish()
     place = local_place(target, workspace, progress, asked.offline)
-    run, which = run_of(place, asked.checkpoint)
-    if run is None and asked.checkpoint != "best":
+    named = None if asked.checkpoint == "best" else asked.checkpoint
+    run, which = run_of(place, named)
+    if run is None and named is not None:
         raise KathrineError(f"{target} is no run: --checkpoint would be without effect", "leave it out")
-    if run is not None and which != asked.checkpoint and (asked.checkpoint != "best" or asked.checkpoints):
+    if run is not None and Path(place).expanduser() != run and asked.checkpoints:
         raise KathrineError(
-            f"{target} is one checkpoint already: --checkpoint and --checkpoints would be without effect",
-            f"leave them out, or name the run: {run}",
+            f"{target} is one checkpoint already: --checkpoints would be without effect",
+            f"leave it out, or name the run: {run}",
         )
-    wish = dataclasses.replace(wish, checkpoint=which)
+    wish = dataclasses.replace(wish, checkpoint=which if run is not None else None)
+    place = str(run) if run is not None else place
     if run is None and (asked.checkpoints or asked.saved_samples):
         raise KathrineError(f"{target} is no run: it has no checkpoints and no saved samples", "name a run's folder")
     recipe = load_recipe(run / RUN_RECIPE, catalog=catalog) if run is not None else None

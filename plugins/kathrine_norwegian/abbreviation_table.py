@@ -16,6 +16,7 @@ anm = anmerkning = merknad
 ass = assisterende = assisterande
 avd = avdeling
 avg = avgang
+avsn = avsnitt
 bd = bind
 bl.a = blant annet = blant anna
 bnr = bruksnummer
@@ -28,6 +29,7 @@ d.å = dette år = dette året
 dir = direktør
 div = diverse
 dr = doktor
+dr.med = doktor medicinae
 dvs = det vil si = det vil seie
 e.a = eller annet = eller anna
 e.kr = etter Kristus
@@ -87,6 +89,7 @@ mfl = med flere = med fleire
 mht = med hensyn til = med omsyn til
 moh = meter over havet
 mr = mister
+mob = mobil
 mva = merverdiavgift = meirverdiavgift
 mtp = med tanke på
 mv = med videre = med vidare
@@ -157,7 +160,37 @@ s = side
 sp = spalte
 sek = sekund
 tom = til og med
+v = vers
 vol = volum
+"""
+_BEFORE_YEAR = """
+jan = januar
+feb = februar
+febr = februar
+mar = mars
+apr = april
+jun = juni
+jul = juli
+aug = august
+sep = september
+sept = september
+okt = oktober
+nov = november
+des = desember
+"""
+"""Also names and words, and a rule for dates reads them after a day: here only before a year, `i jan. 2020`."""
+_BEFORE_DAY = """
+man = mandag = måndag
+tir = tirsdag = tysdag
+tirs = tirsdag = tysdag
+tys = tysdag
+ons = onsdag
+tor = torsdag
+tors = torsdag
+fre = fredag
+lør = lørdag = laurdag
+laur = laurdag
+søn = søndag = sundag
 """
 _UNDOTTED = listed("osv dvs pga mht mtp ifm ift iht jf jfr tlf ca evt vha hhv mfl osb moh inkl ekskl pr mva")
 _UNDOTTED_BEFORE_NUMBER = listed("kl nr ca s kap pkt art fig tab")
@@ -180,7 +213,10 @@ COUNTED = {
 REAL_WORDS = frozenset(listed("ass prop dok eks ref tab fig dir div rv fv ang art obs maks str off"))
 """Also words: with a full stop at the end of a sentence they are those."""
 SPACED = frozenset(
-    listed("bl.a f.eks t.d m.a o.l e.l m.m m.v m.fl o.fl o.a e.kr f.kr d.v.s o.s.v p.g.a m.a.o st.meld meld.st ot.prp")
+    listed(
+        "bl.a f.eks t.d m.a o.l e.l m.m m.v m.fl o.fl o.a e.kr f.kr d.v.s o.s.v p.g.a m.a.o st.meld meld.st ot.prp "
+        "dr.med"
+    )
 )
 """Also written with a space after the inner dots."""
 
@@ -195,6 +231,9 @@ def _read(table: str) -> dict[str, tuple[str, str]]:
 
 ANYWHERE = _read(_ANYWHERE)
 BEFORE_NUMBER = _read(_BEFORE_NUMBER)
+BEFORE_YEAR = _read(_BEFORE_YEAR)
+BEFORE_DAY = _read(_BEFORE_DAY)
+"""Days of the week, before the number of a day: `ons. 3. juni`."""
 UNDOTTED = {name: ANYWHERE[name] for name in _UNDOTTED}
 UNDOTTED_BEFORE_NUMBER = {
     name: ANYWHERE.get(name) or BEFORE_NUMBER[name] for name in _UNDOTTED_BEFORE_NUMBER if name not in _UNDOTTED

@@ -6,7 +6,9 @@ import re
 
 from kathrine_norwegian.abbreviation_table import (
     ANYWHERE,
+    BEFORE_DAY,
     BEFORE_NUMBER,
+    BEFORE_YEAR,
     COUNTED,
     FINAL,
     REAL_WORDS,
@@ -16,6 +18,7 @@ from kathrine_norwegian.abbreviation_table import (
 )
 from kathrine_norwegian.numbers import AMOUNT, BEFORE, is_one
 from kathrine_norwegian.style import Style
+from kathrine_norwegian.words import MONTHS
 
 _LETTER = r"[^\W\d_]"
 DOTTED = re.compile(
@@ -35,6 +38,10 @@ UNCOUNTED = re.compile(r"(\bper )?\b(mill|mrd|mnd|stk)\.")
 INITIALS = re.compile(r"(?<![\w.])((?:[A-ZÆØÅ]\.){2,})(?![a-zæøå])")
 SLASHED = re.compile(rf"(?<![\w/])([muv])/(?={_LETTER}{{2}})|(?<![\w/])t/r(?![\w/])", re.IGNORECASE)
 YEAR_NEXT = re.compile(r" ?\d{4}(?!\d)")
+AMOUNT_BEFORE = re.compile(r"(?:\d|\d,[–-]+| (?:tusen|hundre)|(?:illion|illiard)(?:er|ar)?) ?$")
+DAY_NEXT = re.compile(rf" ?\d{{1,2}}(?:\. ?(?:{'|'.join(MONTHS)}|(?:{'|'.join(BEFORE_YEAR)})\b|\d)|/\d)", re.IGNORECASE)
+ORDINAL_BEFORE = re.compile(r"\d\. ?$")
+WORD_BEFORE = re.compile(r"(?<!\bfra)(?<!\bfrå)(?<!\btil)(?<!\bog)(?<!\bpå)(?<=\w) $")
 NUMBER_NEXT = re.compile(r" ?(?:\d|[½¼¾]|[IVXLC]+\b)")
 CAPITAL_NEXT = re.compile(r"[\"')]* +[\"'(–]*[^\W\d_a-zæøåäöüéèêòó]")
 AFTER_END = re.compile(r"[\"')\s]*$")
@@ -77,11 +84,13 @@ def abbreviations(text: str, style: Style) -> str:
         written = found[1] or found[2]
         key = written.lower()
         number = bool(NUMBER_NEXT.match(text, found.end()))
-        form = ANYWHERE.get(key) or (BEFORE_NUMBER.get(key) if number else None)
+        form = ANYWHERE.get(key) or (_beside_number(key, text, found) if number else None)
         if form is None:
             return found[0]
-        if key == "d" and YEAR_NEXT.match(text, found.end()):
-            form = ("død", "død")  # d. 1906; but d. 17. mai
+        if key == "kr" and AMOUNT_BEFORE.search(text, 0, found.start()):
+            return found[0]  # 200 kr. 3 av dem: the rule for money knows whether a sentence ends
+        if key == "kl" and not number and ORDINAL_BEFORE.search(text, 0, found.start()):
+            form = ("klasse", "klasse")  # 1. kl.
         stop = stop_after(text, found.end(), key in FINAL) if found[0].endswith(".") else ""
         if key in REAL_WORDS and (AFTER_END.match(text, found.end()) or CAPITAL_NEXT.match(text, found.end())):
             return found[0]
@@ -90,6 +99,19 @@ def abbreviations(text: str, style: Style) -> str:
 
     text = SAINT.sub("Sankt", DOTTED.sub(dotted, text))
     return INITIALS.sub(lambda found: " ".join(found[1].replace(".", "")) + stop_after(text, found.end(), False), text)
+
+
+def _beside_number(key: str, text: str, found: re.Match[str]) -> tuple[str, str] | None:
+    """The form before a number: a year, the day of a month, or any."""
+    if key == "d" and YEAR_NEXT.match(text, found.end()):
+        return ("død", "død")  # d. 1906; but d. 17. mai
+    if key in BEFORE_YEAR:
+        return BEFORE_YEAR[key] if YEAR_NEXT.match(text, found.end()) else None
+    if key in BEFORE_DAY:
+        # `Det gjør man. 3. juni kom han.` has the word man
+        word = key in ("man", "tor") and WORD_BEFORE.search(text, 0, found.start())
+        return BEFORE_DAY[key] if DAY_NEXT.match(text, found.end()) and not word else None
+    return BEFORE_NUMBER.get(key)
 
 
 def _undotted(text: str, style: Style) -> str:

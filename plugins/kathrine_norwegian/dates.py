@@ -29,6 +29,14 @@ ISO = re.compile(
 SHORT_NUMERIC = re.compile(
     rf"(?=[\dDdTt])(?<![\w.,/:–-])(?<!klokka )(?<!klokken )(den |til )?{DAY}\.{MONTH}\.(?![\d\w])( [a-zæøå])?", re.I
 )
+# mandag 1.2., fredag 24.12 klokka 18; 24.12 klokka 18. Without the last dot, mandag 10.10 may be a time
+_WEEKDAY = r"(?:(?:man|tirs|ons|tors|fre|lør|søn|mån|tys|laur|sun)dag(?:en)?,? (?:den )?)"
+ON_WEEKDAY = re.compile(
+    rf"\b({_WEEKDAY}){DAY}\.{MONTH}(?:(\.)(?! ?\d)"
+    r"|(?![\w.,:/–-])(?:(?=,? klokk)|(?<=\.\d)|(?<=2[4-9]\.\d\d)|(?<=3[01]\.\d\d)))",
+    re.IGNORECASE,
+)
+BEFORE_CLOCK = re.compile(rf"{FREE}(?<!klokka )(?<!klokken ){DAY}\.{MONTH}(?=,? klokk)")
 SHORT_SLASHED = re.compile(rf"(?=[\dDd])(?<![\w.,/:–-])(den )?{DAY}/{MONTH}(?![\w/:,–-]|[.]\d)", re.IGNORECASE)
 ROUND_THE_CLOCK = re.compile(r"(?=2)(?<![\w.,/:–-])24/7(?![\w/])")
 
@@ -47,11 +55,13 @@ def _year(written: str, style: Style) -> str:
 
 
 def dates(text: str, style: Style) -> str:
-    """`17. mai 1814` is `syttende mai attenfjorten`, `5.6.2014` is `femte i sjette tjuefjorten`."""
+    """`17. mai 1814` is `syttende mai attenfjorten`, `5.6.2014` is `femte i sjette tjuefjorten`; also `mandag 1.2.`"""
     if "." in text:
         text = NAMED.sub(lambda found: _named(found, text, style), text)
         text = SPAN.sub(lambda found: f"{found[1]} til ", text)
         text = NUMERIC.sub(lambda found: _spoken(found[1], found[2], found[3], style), text)
+        text = ON_WEEKDAY.sub(lambda found: _on_weekday(found, style), text)
+        text = BEFORE_CLOCK.sub(lambda found: _spoken(found[1], found[2], None, style), text)
         text = SHORT_NUMERIC.sub(lambda found: _short(found, text, style), text)
     if "/" in text:
         text = ROUND_THE_CLOCK.sub(f"{cardinal(24, style)} {cardinal(7, style)}", text)
@@ -68,6 +78,12 @@ def _named(found: re.Match[str], text: str, style: Style) -> str:
     span = f"{ordinal(int(first), style)} til " if first else ""
     after = f" {_year(written_year, style)}" if written_year else ""
     return f"{span}{ordinal(int(day), style)} {name}{after}{stop}"
+
+
+def _on_weekday(found: re.Match[str], style: Style) -> str:
+    weekday, day, month, dot = found.groups()
+    stop = stop_after(found.string, found.end()) if dot else ""
+    return f"{weekday}{_spoken(day, month, None, style)}{stop}"
 
 
 def _short(found: re.Match[str], text: str, style: Style) -> str:

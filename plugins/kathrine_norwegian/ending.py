@@ -19,8 +19,11 @@ _WHOLE = "|".join(sorted({*SMALL, *ORDINALS_NB, *ORDINALS_NN, "syv", "syvende", 
 _BEGUN = "|".join([*SMALL[11:], *TENS[2:], "hundre", "totusen"])
 AFTER_SENTENCE = re.compile(rf"(?<=[^\W\d_][.!?] )(?=(?:{_WHOLE})\b|(?:{_BEGUN})\w*)[^\W\d_]")
 """The first letter of a number word that stands after the end of a sentence."""
+ABBREVIATED = re.compile(r"(?<![\w.])[bcdfghjklmnpqrstvwxz]{1,4}\. $")
+"""A short word in small letters without a vowel is an abbreviation, known or not: its dot ends no sentence."""
 ENDS = ".!?…,;:-–—"
 """A transcript that ends in one of these has punctuation of its own."""
+UNREAD = "no rule reads these digits: "
 MARKS = frozenset(" .,;:!?-'\"()")
 MARKS_WITH_DIGITS = MARKS | frozenset("0123456789–/%‰°+=×÷±€$£¥²³½⅓⅔¼¾⅕⅛<>≤≥≈~*")
 """What may stand beside digits where those are kept."""
@@ -38,9 +41,11 @@ def punctuation(text: str, style: Style) -> str:
 
 def sentence_starts(text: str, style: Style) -> str:
     """A capital where a sentence after another begins with a number: `Han kom. 17. mai dro han.`"""
-    return (
-        AFTER_SENTENCE.sub(lambda found: found[0].upper(), text) if "." in text or "!" in text or "?" in text else text
-    )
+
+    def begun(found: re.Match[str]) -> str:
+        return found[0] if ABBREVIATED.search(text, 0, found.start()) else found[0].upper()
+
+    return AFTER_SENTENCE.sub(begun, text) if "." in text or "!" in text or "?" in text else text
 
 
 def has_end(text: str) -> bool:
@@ -86,8 +91,22 @@ def check_digits(text: str, style: Style) -> str:
     """The text; NotSpoken where a digit is left that no rule could read."""
     if not style.digits and not PLAIN.match(text) and any(character.isdigit() for character in text):
         left = [word for word in text.split() if any(character.isdigit() for character in word)]
-        raise NotSpoken(f"no rule reads these digits: {', '.join(dict.fromkeys(left))}")
+        raise NotSpoken(UNREAD + ", ".join(dict.fromkeys(left)))
     return text
+
+
+def unread_as_written(reason: str, written: str) -> str:
+    """A reason of `check_digits` with the words of the written text, where rules had read a part of them."""
+    words, found = written.split(), []
+    for left in reason.removeprefix(UNREAD).split(", "):
+        holding = [word for word in words if _runs(left) & _runs(word)]
+        found += [left] if left in words or not holding else holding
+    return UNREAD + ", ".join(dict.fromkeys(found))
+
+
+def _runs(word: str) -> set[str]:
+    """The numbers in a word, and by themselves its digits that are no decimal ones (⁴)."""
+    return {*re.findall(r"\d+", word), *(sign for sign in word if sign.isdigit() and not sign.isdecimal())}
 
 
 def check_signs(text: str, style: Style) -> str:

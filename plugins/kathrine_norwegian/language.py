@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
@@ -10,13 +11,13 @@ from pydantic import Field
 from kathrine import Language, Options, SpokenText
 from kathrine.components import Step
 from kathrine.textrules import Rule, apply_rules
-from kathrine_norwegian.ending import begins_with_digit, with_capital
+from kathrine_norwegian.ending import UNREAD, begins_with_digit, unread_as_written, with_capital
 from kathrine_norwegian.evaluation import evaluation_sentences
 from kathrine_norwegian.rules import bound
 from kathrine_norwegian.sentences import SENTENCES
 from kathrine_norwegian.style import Style
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raise it whenever `normalise` may answer differently with the same options."""
 
 
@@ -68,6 +69,8 @@ class NorwegianLanguage(Language):
         if digits not in self._rules:
             self._rules[digits] = bound(self.style(digits))
         answer = apply_rules(text, self._rules[digits])
+        if answer.rejected.startswith(UNREAD):
+            return replace(answer, rejected=unread_as_written(answer.rejected, text))
         if self.options.sentence_case and begins_with_digit(text) and answer.text[:1].islower():
             # `17. mai er fridag.` has punctuation, but its capital could not be seen in the digits
             capital = with_capital(answer.text)

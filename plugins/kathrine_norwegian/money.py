@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kathrine_norwegian.abbreviations import stop_after
-from kathrine_norwegian.numbers import AMOUNT, BEFORE, bare, is_one, read_amount
+from kathrine_norwegian.numbers import AMOUNT, BEFORE, WHOLE, bare, is_one, read_amount
 from kathrine_norwegian.style import Style
 from kathrine_norwegian.unit_table import ALIASES, CURRENCIES, PER, UNITS, Unit
 from kathrine_norwegian.words import cardinal
@@ -15,11 +15,36 @@ SIGN_BEFORE = r"(?:[Kk]r\.?|NOK|SEK|DKK|EUR|USD|GBP|CHF|JPY|US\$|[€$£¥])"
 SIGN_AFTER = r"(?:kr\b\.?|kroner\b|krone\b|NOK\b|SEK\b|DKK\b|EUR\b|USD\b|GBP\b|CHF\b|JPY\b|dollar\b|euro\b|[€$£¥])"
 TAIL = r"(?:,[–-]+(?!\d))?"
 PER_UNIT = r"(?:/(?:[A-Za-zæøå]+[²³]?)(?!\w))?"
-PREFIXED = re.compile(rf"(?<!\w)({SIGN_BEFORE}) ?(minus )?({AMOUNT}){TAIL}({SCALE})?({PER_UNIT})(?: ?(?:kroner|kr)\b)?")
-SUFFIXED = re.compile(rf"{BEFORE}({AMOUNT}){TAIL}({SCALE})? ?({SIGN_AFTER})({PER_UNIT})(?!\w)")
+# 2 kr 50 øre
+WITH_CENTS = re.compile(rf"{BEFORE}({WHOLE}) ?(kroner|krone|kr\.?|NOK|SEK|DKK) (?:og )?(\d\d?) øre\b")
+# kr 2.50, 12.50 kr: read before the times, which are written so too
+_DOTTED = r"\d+\.\d\d?(?: ?[–-] ?\d+\.\d\d?)?"
+DOTTED_AFTER = re.compile(rf"(?<!\w){SIGN_BEFORE} ?[–-]? ?{_DOTTED}(?!\d|[.,:/]\d)")
+DOTTED_BEFORE = re.compile(
+    rf"(?<!klokka )(?<!klokken )(?<!klokka er )(?<!klokken er )(?<![\w.,:/–-]){_DOTTED}(?= ?{SIGN_AFTER}(?! ?\d))"
+)
+PREFIXED = (
+    rf"(?<!\w)({SIGN_BEFORE}) ?(minus )?({AMOUNT})(?!\d|[.,]\d){TAIL}({SCALE})?({PER_UNIT})"
+    r"(?: ?(?:kroner|kr)\b(?!\.? ?\d))?"
+)
+# a sign that touches the number behind it is that one's: `i 2019 $5`
+SUFFIXED = rf"{BEFORE}({AMOUNT}){TAIL}({SCALE})?(?! [€$£¥]\d) ?({SIGN_AFTER})({PER_UNIT})(?!\w)"
+SIGNED = re.compile(rf"{PREFIXED}|{SUFFIXED}")
+"""One pass from the left, so that `kr` is of the amount before it: `100 kr 5 ganger`."""
 NAKED = re.compile(rf"{BEFORE}({AMOUNT}),[–-]+(?!\d)")
 HUNDREDTHS = re.compile(r"^(.*\d),(\d\d)$")
-LEFT = re.compile(r"(?<![\w.])(kr|NOK)\b(\.?)(?! ?\d)")
+DECIMAL_DOT = re.compile(r"(?<=\d)\.(?=\d)")
+NUMBER_NEXT = re.compile(r" \d")
+LEFT = re.compile(r"(?<![\w.])(kr|NOK)\b(\.?)(?!\.? ?\d)")
+
+
+def hundredths(text: str, style: Style) -> str:
+    """`kr 2.50` and `12.50 kr` have a comma like all decimals."""
+
+    def with_comma(found: re.Match[str]) -> str:
+        return DECIMAL_DOT.sub(",", found[0])
+
+    return DOTTED_BEFORE.sub(with_comma, DOTTED_AFTER.sub(with_comma, text)) if "." in text else text
 
 
 def main_form(unit: Unit, one: bool, style: Style) -> str:
@@ -35,12 +60,12 @@ def read_money(amount: str, scale: str, sign: str, style: Style) -> str:
     if scale:
         return f"{read_amount(amount, style)}{scale} {main_form(unit, False, style)}"
     if parts and "–" not in amount and "-" not in amount:
-        whole, hundredths = bare(parts[1]), int(parts[2])
-        named = f"{cardinal(hundredths, style)} {cent if hundredths == 1 else cents}"
-        if hundredths and int(whole) == 0:
+        whole, rest = bare(parts[1]), int(parts[2])
+        named = f"{cardinal(rest, style)} {cent if rest == 1 else cents}"
+        if rest and int(whole) == 0:
             return named
         spoken = f"{read_amount(whole, style, gender)} {main_form(unit, whole == '1', style)}"
-        return f"{spoken} og {named}" if hundredths else spoken
+        return f"{spoken} og {named}" if rest else spoken
     return f"{read_amount(amount, style, gender)} {main_form(unit, is_one(amount), style)}"
 
 
@@ -55,10 +80,10 @@ def read_per(slashed: str, style: Style) -> str:
 
 
 def money(text: str, style: Style) -> str:
-    """`kr 100`, `100 kr`, `100,-`, `$5`, `3,5 millioner kr`, `2–4 000 kr`, `100 kr/kg`."""
+    """`kr 100`, `100 kr`, `100,-`, `$5`, `3,5 millioner kr`, `2–4 000 kr`, `100 kr/kg`, `2 kr 50 øre`."""
     if any(letter.isdigit() or letter in "½¼¾" for letter in text):
-        text = PREFIXED.sub(lambda found: _prefixed(found, style), text)
-        text = SUFFIXED.sub(lambda found: _suffixed(found, text, style), text)
+        text = WITH_CENTS.sub(lambda found: read_money(f"{found[1]},{found[3]:0>2}", "", found[2], style), text)
+        text = SIGNED.sub(lambda found: _signed(found, style), text)
         text = NAKED.sub(lambda found: read_money(found[1], "", "kr", style), text)
     if "kr" in text or "NOK" in text:
         # without a number: `i millioner kr`
@@ -66,12 +91,15 @@ def money(text: str, style: Style) -> str:
     return text
 
 
-def _prefixed(found: re.Match[str], style: Style) -> str:
-    sign, minus, amount, scale, per = found.groups()
-    return (minus or "") + read_money(amount, scale or "", sign, style) + read_per(per, style)
-
-
-def _suffixed(found: re.Match[str], text: str, style: Style) -> str:
-    amount, scale, sign, per = found.groups()
-    stop = stop_after(text, found.end()) if sign.endswith(".") and not per else ""
+def _signed(found: re.Match[str], style: Style) -> str:
+    if found[1]:
+        sign, minus, amount, scale, per = found.groups()[:5]
+        return (minus or "") + read_money(amount, scale or "", sign, style) + read_per(per, style)
+    amount, scale, sign, per = found.groups()[5:]
+    stop = _stop(found) if sign.endswith(".") and not per else ""
     return read_money(amount, scale or "", sign, style) + read_per(per, style) + stop
+
+
+def _stop(found: re.Match[str]) -> str:
+    """The full stop after `200 kr.`, also where the next sentence begins with a number: `200 kr. 3 av dem`."""
+    return "." if NUMBER_NEXT.match(found.string, found.end()) else stop_after(found.string, found.end())

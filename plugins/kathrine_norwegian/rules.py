@@ -20,7 +20,7 @@ from kathrine_norwegian.cardinals import cardinals
 from kathrine_norwegian.clean import dashes, refuse_addresses, signs, underscores
 from kathrine_norwegian.dates import dates
 from kathrine_norwegian.ending import check_digits, check_signs, full_stop, punctuation, sentence_case, sentence_starts
-from kathrine_norwegian.money import money
+from kathrine_norwegian.money import hundredths, money
 from kathrine_norwegian.names import names, symbols
 from kathrine_norwegian.ordinals import ordinals
 from kathrine_norwegian.phones import phones
@@ -56,6 +56,7 @@ FIRST: tuple[StyledRule, ...] = (
     ("counted", counted),
 )
 NUMBERS: tuple[StyledRule, ...] = (
+    ("hundredths", hundredths),
     ("dates", dates),
     ("times", times),
     ("arithmetic", arithmetic),

@@ -19,9 +19,12 @@ SECTION = re.compile(r"(§§?) ?(?=\d)")
 SECTION_PARTS = re.compile(r"(?<!§)§ ?(\d+)[-–](\d+)")
 MINUS = re.compile(r"(?<![\w.,)/:²³%§–-])(?<![\w.,)] )[-–] ?(?=\d)|(?<=\d )[-–](?=\d)|(?<=[a-zæøå,(] )[-–](?=\d)")
 PLUS = re.compile(r"(?<![\w+])\+ ?(?=\d)")
-BETWEEN = re.compile(r"(?<=[\d½%]) ?([+=×÷±*x≈]) ?(?=\d)")
+BETWEEN = re.compile(r"(?<=[\d½%]) ?([+=×÷±*xX≈]) ?(?=\d)")
+# 10 cm x 20 cm
+UNIT_TIMES = re.compile(rf"(?<=\d)( ?(?:{_NAMES})) ?[×xX*] ?(?=\d)")
 BEFORE_DIGIT = re.compile(r"(?<!\w)([±≈~<>≤≥=]) ?(?=\d)")
 SQUARED = re.compile(r"(?<=[A-Za-z0-9])([²³])(?!\w)")
+NUMBER_SQUARED = re.compile(r"(?<![\w.,:/–-])(\d+(?:,\d+)?)([²³])(?!\w)")
 DEGREES = {"C": "", "F": " fahrenheit"}
 
 
@@ -40,7 +43,7 @@ def _sign(sign: str, style: Style) -> str:
         ">": style.pick("større enn", "større enn"),
         "≤": style.pick("mindre enn eller lik", "mindre enn eller lik"),
         "≥": style.pick("større enn eller lik", "større enn eller lik"),
-    }[sign]
+    }[sign.lower()]
 
 
 def arithmetic(text: str, style: Style) -> str:
@@ -49,7 +52,9 @@ def arithmetic(text: str, style: Style) -> str:
         # a hyphen within one paragraph's number is no range
         text = SECTION_PARTS.sub(r"§ \1 \2", text)
         text = SECTION.sub(lambda found: _section(found[1], style), text)
+    text = NUMBER_SQUARED.sub(lambda found: found[1] + _power(found[2]), text)
     text = BETWEEN.sub(lambda found: f" {_sign(found[1], style)} ", text)
+    text = UNIT_TIMES.sub(lambda found: f"{found[1]} {_sign('x', style)} ", text)
     text = BEFORE_DIGIT.sub(lambda found: f"{_sign(found[1], style)} ", text)
     text = PLUS.sub("pluss ", text)
     return MINUS.sub("minus ", text)
@@ -59,11 +64,15 @@ def _section(sign: str, style: Style) -> str:
     return "paragraf " if sign == "§" else style.pick("paragrafene ", "paragrafane ")
 
 
+def _power(sign: str) -> str:
+    return " i andre" if sign == "²" else " i tredje"
+
+
 def powers(text: str, style: Style) -> str:
     """`x²` is `x i andre`."""
     if "²" not in text and "³" not in text:
         return text
-    return SQUARED.sub(lambda found: " i andre" if found[1] == "²" else " i tredje", text)
+    return SQUARED.sub(lambda found: _power(found[1]), text)
 
 
 def units(text: str, style: Style) -> str:

@@ -61,6 +61,7 @@ def test_json_has_text_reason_and_steps():
         (["norwegain", "7"], ["unknown language 'norwegain' (did you mean 'norwegian'?)", "installed: "]),
         (["norwegian", "7", "--variant", "dk"], ["variant: expected 'nb' or 'nn'"]),
         (["norwegian", "7", "--set", "sevn=syv", "--set", "x"], ["sevn", "did you mean 'seven'", "expected KEY=VALUE"]),
+        (["norwegian", "7", "--set", "foo=1"], ["language norwegian: --set: unknown option 'foo'; options: "]),
         (["norwegian", "--explian", "7"], ["there is no option --explian"]),
     ],
 )
@@ -68,3 +69,13 @@ def test_mistakes_are_told_with_a_remedy(args, words):
     result = call(*args)
     assert result.returncode == 2 and result.stdout == "" and "Traceback" not in result.stderr
     assert all(word in result.stderr for word in words), result.stderr
+
+
+def test_a_text_variant_that_the_language_does_not_know_is_told():
+    result = call("norwegian", "nr. 7", "--as", "normsentense")
+    assert (result.returncode, result.stdout) == (0, "nummer sju\n")
+    assert result.stderr == (
+        "--as normsentense: norwegian treats it like text (did you mean 'normsentence'?); "
+        "it knows text, normsentence, normsentence_text\n"
+    )
+    assert call("norwegian", "nr. 7", "--as", "mine", "--set", 'digit_variants=["mine"]').stderr == ""

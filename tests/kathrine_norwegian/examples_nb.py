@@ -55,6 +55,18 @@ EXAMPLES = {
         pr. mnd. og pr. stk. => per måned og per stykk
         bl.a her, f.eks der => blant annet her, for eksempel der
         St. Olav og Mr. Bean => Sankt Olav og Mister Bean
+        i jan. 2020 => i januar tjuetjue
+        Jeg heter Jan. 3 av oss er her. => Jeg heter Jan. Tre av oss er her.
+        ons. 3. juni og fre. 5.6. => onsdag tredje juni og fredag femte i sjette
+        Man. 3. mai => Mandag tredje mai
+        Det gjør man. 3. juni kom han. => Det gjør man. Tredje juni kom han.
+        kap. 3, v. 12 => kapittel tre, vers tolv
+        mob. 900 10 100 => mobil ni hundre ti hundre
+        avsn. 2.3 => avsnitt to punkt tre
+        dr. med. Olsen og Dr.med. Lie => doktor medicinae Olsen og Doktor medicinae Lie
+        Hun går i 1. kl. => Hun går i første klasse.
+        Møtet er 1. kl. 14.30 => Møtet er første klokka fjorten tretti
+        ca. 5 bl. 7 => cirka fem bl. sju
         org.nr. og kontonr. => organisasjonsnummer og kontonummer
     """,
     "names": """

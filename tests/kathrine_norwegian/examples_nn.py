@@ -78,6 +78,8 @@ EXAMPLES = {
         tlf. 51 22 31 07 => telefon femtiein tjueto trettiein null sju
     """,
     "cardinals": """
+        måndag 1.2. og laur. 3. juni => måndag første i andre og laurdag tredje juni
+        10 cm x 20 cm og 2 kr 50 øre => ti centimeter gonger tjue centimeter og to kroner og femti øre
         1 år, 1 gong og 1 veke => eitt år, éin gong og éi veke
         2 500 000 menneske => to millionar fem hundre tusen menneske
         1 234 bilar => eitt tusen to hundre og trettifire bilar

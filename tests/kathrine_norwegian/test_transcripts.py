@@ -88,6 +88,7 @@ def test_a_cut_clip_loses_the_stop_that_was_added(written, cut):
         ("100 ¢", "no rule for the sign '¢' (U+00A2 CENT SIGN)"),
         ("det er ١٢ her", "no rule reads these digits: ١٢"),
         ("kode 12:345:6", "no rule reads these digits: 12:345:6"),
+        ("kr 3 i fotnote4⁴", "no rule reads these digits: fotnote4⁴"),
         ("fotnote⁴", "no rule reads these digits: fotnote⁴"),
     ],
 )
