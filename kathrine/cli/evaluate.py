@@ -70,7 +70,9 @@ def command(target: str, set_file: Path | None, as_json: bool, **flags: Any) -> 
     if as_json:
         click.echo(json.dumps(document, ensure_ascii=False, indent=1))
         return
-    show(target, document, systems)
+    # what an earlier evaluation chose stays in the file, and is not told as if it were found now
+    choice = document.get("choice") if flags["checkpoints"] else None
+    show(target, systems, choice, document.get("retention") if flags["retention"] else None)
 
 
 def refuse_contradictions(given: Collection[str]) -> None:
@@ -94,7 +96,7 @@ def flag(name: str) -> str:
     return f"--{TYPED.get(name, name).replace('_', '-')}"
 
 
-def show(target: str, document: dict[str, Any], systems: list[Any]) -> None:
+def show(target: str, systems: list[Any], choice: dict[str, Any] | None, retention: list[Any] | None) -> None:
     """Tables, reasons of what was skipped, and which checkpoint to keep."""
     from rich.console import Console
 
@@ -106,11 +108,10 @@ def show(target: str, document: dict[str, Any], systems: list[Any]) -> None:
     console.print(evaluation_table(own, f"{target}: {facts.get('sentences')} sentences of {facts.get('name')}"))
     console.print("In brackets: 95 % intervals over sentences. Numbers are of all takes unless they say of how many.")
     console.print("No number here is a measure of naturalness.")
-    if document.get("retention") is not None:
-        console.print(forgotten_table(document["retention"]))
+    if retention is not None:
+        console.print(forgotten_table(retention))
     for line in skipped_lines(systems):
         console.print(line, markup=False, soft_wrap=True)
-    choice = document.get("choice")
     if choice is not None:
         keep = f"keep step {choice['step']}" if choice["step"] is not None else "keep none"
         console.print(f"{keep}: {choice['reason']}", markup=False, soft_wrap=True)

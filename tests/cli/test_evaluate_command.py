@@ -260,6 +260,9 @@ def test_a_complete_model_needs_its_base_for_retention(here: Path, capsys) -> No
     changed = results(here / "evaluation")["retention"]
     assert changed and {row["language"] for row in changed} == {"german"}
     assert all(row["change"]["value"] == 0 and row["before"] == row["after"] for row in changed)
+    code, told = evaluate(capsys, *words[:-1])
+    assert code == 0 and "Retention" not in told, "what an earlier evaluation found is not told as if found now"
+    assert results(here / "evaluation")["retention"] == changed
     same = [sorted((here / "evaluation" / name).glob("*.wav"))[0].read_bytes() for name in
             ("before-german", "after-german")]  # fmt: skip
     assert same[0] == same[1]

@@ -230,6 +230,14 @@ class run_as_loaded:
         self.model = run.model
 
 
+def test_it_is_known_which_adapter_was_put_on(trained) -> None:
+    """An evaluation tells stale takes by its content."""
+    _, folder = trained
+    for target, wish in ((str(folder), Wish()), ("kathrine:tiny", Wish(adapter=str(folder)))):
+        with load_target(target, wish, Catalog.load(), workspace(), SilentProgress()) as loaded:
+            assert loaded.adapter == folder
+
+
 def test_what_was_loaded_is_told(trained, here: Path, capsys) -> None:
     _, folder = trained
     _, told = speak(
