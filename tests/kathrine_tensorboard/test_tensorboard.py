@@ -45,3 +45,25 @@ def test_missing_backend_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     (problem,) = TensorBoard().problems()
     assert "pip install kathrine[tensorboard]" in problem
+
+
+def test_samples_arrive_with_their_sound_and_their_text(tmp_path: Path) -> None:
+    recipe = toy_recipe(
+        tmp_path / "run",
+        train={"steps": 2},
+        validation={"every": 2, "utterances": 4},
+        speak={"count": 1, "sentences": ["Dette er en prøve."], "max_seconds": 1.0},
+        components={"trackers": (TensorBoard(),)},
+    )
+    run(recipe, Workspace(tmp_path / "ws"), SilentProgress(), corpus=prepared_toy_corpus())
+
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    found.Reload()
+    (tag,) = found.Tags()["audio"]
+    assert tag == "samples/01.wav" and [one.step for one in found.Audio(tag)] == [0, 2]
+    assert all(one.sample_rate == 8000 and one.length_frames > 0 for one in found.Audio(tag))
+    assert [one.value for one in found.Scalars("samples/flagged")] == [1.0, 1.0]  # the toy speaks silence
+    texts = [one for one in found.Tags()["tensors"] if "01.wav" in one]
+    assert texts and b"pr\xc3\xb8ve" in found.Tensors(texts[0])[0].tensor_proto.string_val[0]
