@@ -53,13 +53,13 @@ def test_samples_arrive_with_their_sound_and_their_text(tmp_path: Path) -> None:
         train={"steps": 2},
         validation={"every": 2, "utterances": 4},
         speak={"count": 1, "sentences": ["Dette er en prøve."], "max_seconds": 1.0},
-        components={"trackers": (TensorBoard(),)},
+        components={"trackers": (TensorBoard(TensorBoard.Options(folder=str(tmp_path / "events"))),)},
     )
     run(recipe, Workspace(tmp_path / "ws"), SilentProgress(), corpus=prepared_toy_corpus())
 
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    found = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    found = EventAccumulator(str(tmp_path / "events"))
     found.Reload()
     (tag,) = found.Tags()["audio"]
     assert tag == "samples/01.wav" and [one.step for one in found.Audio(tag)] == [0, 2]
