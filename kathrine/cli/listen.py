@@ -60,6 +60,7 @@ def write_page(
     systems: tuple[str, ...], steps: tuple[str, ...], out: Path, key: Path, question: str, pairs: int, seed: int
 ) -> None:
     """The page and its key. Raises: KathrineError where either is there already: a key that is lost scores nothing."""
+    from kathrine.corpus.files import write_text
     from kathrine.speech.listening import find_takes, key_document, make_trials
     from kathrine.speech.listening_page import listening_page
 
@@ -79,10 +80,8 @@ def write_page(
     page = listening_page(test, question, clips, trials)
     document = json.dumps(key_document(test, clips, trials, question), ensure_ascii=False, indent=1)
     out.parent.mkdir(parents=True, exist_ok=True)
-    for path, text in ((key, document + "\n"), (out, page)):
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+    write_text(key, document + "\n")
+    write_text(out, page)
     click.echo(f"{out}: {len(trials)} pairs of {len(takes)} systems, {len(page) / 1e6:.1f} MB. Give it to listeners.")
     click.echo(
         f"{key}: tells which is which. Keep it, and score with: kathrine listen --key {key} --score RESULTS.json"

@@ -12,15 +12,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kathrine.corpus.text import letters
 from kathrine.speech.limits import SpeechLimits
 from kathrine.speech.noise import NoiseFacts, noise_facts
-from kathrine.speech.spectrum import HOP_SECONDS, WINDOW_SECONDS, window_levels
+from kathrine.speech.spectrum import FLOOR_DB, HOP_SECONDS, WINDOW_SECONDS, decibel, window_levels
 
 if TYPE_CHECKING:
     import numpy as np
 
-FLOOR_DB = -120.0
-"""Stands for digital silence, so that every number can be written as JSON."""
 SILENT_PEAK, SILENT_RMS_DB = 1e-3, -50.0
 LOUDEST = 1.5
 """A peak above it is no wave in [-1, 1]: integers that were not scaled."""
@@ -90,16 +89,6 @@ class WaveFacts:
     active: float = 0.0
     noise: NoiseFacts = NO_NOISE
     period: int = 0
-
-
-def decibel(amplitude: float) -> float:
-    """Amplitude (1 = full scale) in dBFS; digital silence gives the floor of -120."""
-    return max(FLOOR_DB, 20.0 * math.log10(amplitude)) if amplitude > 0 else FLOOR_DB
-
-
-def letters(text: str) -> int:
-    """Letters and digits of a text: what lengths are compared with."""
-    return sum(character.isalnum() for character in text)
 
 
 def measure(

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from kathrine.speech.spectrum import ACTIVE_DB, spectra, voiced_flatness, window_levels
+from kathrine.speech.spectrum import ACTIVE_DB, FLOOR_DB, decibel, spectra, voiced_flatness, window_levels
 
 if TYPE_CHECKING:
     import numpy as np
 
 HIGH_HZ = 7000.0
 FLOOR_SHARE = 0.05
-LEAST_DB = -120.0
 MARGINS = {"floor_db": 1.5, "flatness": 0.02, "high_db": 1.5}
 """Changes of the medians over a checkpoint's takes that count; smaller ones are chance."""
 
@@ -39,7 +38,7 @@ def noise_facts(wave: np.ndarray, sample_rate: int) -> NoiseFacts:
     import numpy as np
 
     if wave.size == 0 or float(np.abs(wave).max()) == 0.0:
-        return NoiseFacts(LEAST_DB, 0.0, LEAST_DB)
+        return NoiseFacts(FLOOR_DB, 0.0, FLOOR_DB)
     level_W = window_levels(wave, sample_rate)
     speech = level_W[level_W >= level_W.max() * 10 ** (-ACTIVE_DB / 20)]
     floor = np.quantile(level_W, FLOOR_SHARE)
@@ -47,14 +46,10 @@ def noise_facts(wave: np.ndarray, sample_rate: int) -> NoiseFacts:
     total = float(power.sum())
     high = float(power[:, hertz > HIGH_HZ].sum())
     return NoiseFacts(
-        floor_db=_db(float(floor), float(np.sqrt(np.mean(speech**2)))),
+        floor_db=decibel(float(floor) / float(np.sqrt(np.mean(speech**2)))),
         flatness=voiced_flatness(wave, sample_rate),
-        high_db=_db(math.sqrt(high), math.sqrt(total)),
+        high_db=decibel(math.sqrt(high / total)),
     )
-
-
-def _db(part: float, whole: float) -> float:
-    return max(LEAST_DB, 20 * math.log10(part / whole)) if part > 0 and whole > 0 else LEAST_DB
 
 
 def medians(takes: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from kathrine.components import Codec, Progress, SpeechModel
+from kathrine.corpus.files import write_json
 from kathrine.recipe.tables import SpeakTable
 from kathrine.speech.limits import SpeechLimits
 from kathrine.speech.takes import Part, Take, make_take, write_wave
@@ -70,6 +70,4 @@ def speak_samples(
 
 def write_takes(path: Path, takes: Sequence[Take]) -> None:
     """What was measured, as a JSON list, atomically."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps([one.document() for one in takes], ensure_ascii=False, indent=1), encoding="utf-8")
-    temporary.replace(path)
+    write_json(path, [one.document() for one in takes])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,13 @@ WINDOW_SECONDS, HOP_SECONDS = 0.032, 0.016
 BAND_HZ = (80.0, 7000.0)
 ACTIVE_DB = 25.0
 """Under the loudest window: what counts as a voiced frame."""
+FLOOR_DB = -120.0
+"""Stands for digital silence, so that every number can be written as JSON."""
+
+
+def decibel(ratio: float) -> float:
+    """A ratio of amplitudes in dB (dBFS where 1 is full scale); nothing gives the floor of -120."""
+    return max(FLOOR_DB, 20.0 * math.log10(ratio)) if ratio > 0 else FLOOR_DB
 
 
 def window_levels(wave: np.ndarray, sample_rate: int) -> np.ndarray:

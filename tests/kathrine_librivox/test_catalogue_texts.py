@@ -7,10 +7,11 @@ from librivox_shelf import book, book_text, fill, gutenberg, page
 from servers.librivox import LibrivoxServer
 
 from kathrine import KathrineError
+from kathrine.corpus.text import letters
 from kathrine_librivox.catalogue.book_texts import BookTexts
 from kathrine_librivox.catalogue.books import Section, book_of
 from kathrine_librivox.catalogue.portions import landmarks, number_of, share_out, words_of
-from kathrine_librivox.catalogue.texts import decoded, letters, plain_address, plain_text, text_at
+from kathrine_librivox.catalogue.texts import decoded, plain_address, plain_text, text_at
 from kathrine_librivox.catalogue.web import NotThere, Web
 
 BODY = "Det var en gang en lang setning som ingen kunne lese uten å puste. " * 8

@@ -110,7 +110,7 @@ for split in ("validation", "train"):
         rows.append([row["audio"]["path"], row["sentence_text"], row["normsentence_text"], row["speaker_id"],
                      row["start_time"], row["end_time"], hashlib.sha256(row["audio"]["bytes"]).hexdigest()])
 try:
-    load_dataset(repo, "48K_mp3_bokmaal", split="train", trust_remote_code=True)
+    load_dataset(repo, "48K_mp3_bokmaal", split="train")
     refused = ""
 except RuntimeError as problem:
     refused = str(problem)

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from toy_runs import assert_same_metrics
 
 from kathrine.testing import prepared_toy_corpus
 
@@ -66,13 +67,5 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
     expected, found = (lines(folder / "run" / "metrics.jsonl") for folder in (alone, both))
     assert len(expected) == len(found)
     assert sum(line["kind"] == "step" for line in found) >= 20
-    for one, two in zip(expected, found, strict=True):
-        assert one.keys() == two.keys()
-        for name, value in one.items():
-            if name == "padded_rows":  # each process pads its own slice
-                continue
-            if isinstance(value, float):
-                assert two[name] == pytest.approx(value, rel=1e-5, abs=1e-5), (one["step"], name)
-            else:
-                assert two[name] == value, (one["step"], name)
+    assert_same_metrics(expected, found)
     assert json.loads((both / "run" / "versions.json").read_text())["processes"] == 2

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+import pytest
 
 from kathrine import Workspace
 from kathrine.progress import SilentProgress
@@ -34,3 +37,17 @@ def sub_talker(**options: Any) -> SubTalker:
 
 def state(recipe: Any, step: int) -> dict:
     return json.loads((RunFolder.of(recipe).checkpoints / f"{step:08d}" / "state.json").read_text())
+
+
+def assert_same_metrics(expected: Sequence[dict], found: Sequence[dict]) -> None:
+    """The same lines of metrics.jsonl, numbers to 1e-5: what another number of processes may change."""
+    assert len(expected) == len(found)
+    for one, two in zip(expected, found, strict=True):
+        assert one.keys() == two.keys()
+        for name, value in one.items():
+            if name == "padded_rows":  # each process pads its own slice
+                continue
+            if isinstance(value, float):
+                assert two[name] == pytest.approx(value, rel=1e-5, abs=1e-5), (one["step"], name)
+            else:
+                assert two[name] == value, (one["step"], name)

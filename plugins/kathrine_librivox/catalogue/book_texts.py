@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from kathrine import KathrineError
+from kathrine.corpus.text import letters
 from kathrine.datafiles import write_atomically
 from kathrine_librivox.catalogue.books import Book
 from kathrine_librivox.catalogue.portions import SLOWEST
-from kathrine_librivox.catalogue.texts import is_address, letters, text_at
+from kathrine_librivox.catalogue.texts import is_address, text_at
 from kathrine_librivox.catalogue.web import NotThere, Web
 
 

@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from kathrine.corpus.text import letters
 from kathrine_librivox.catalogue.books import Section
-from kathrine_librivox.catalogue.texts import letters
 
 SLOWEST, FASTEST = 4.0, 30.0
 """Letters a second between which a reading lies; landmarks that would make it another speed are not believed."""

@@ -150,8 +150,3 @@ def without_tags(page: str) -> str:
     words.feed(page)
     words.close()
     return "".join(words.parts)
-
-
-def letters(text: str) -> int:
-    """How many letters and digits a text has."""
-    return sum(character.isalnum() for character in text)
