@@ -61,8 +61,8 @@ def write_page(
 ) -> None:
     """The page and its key. Raises: KathrineError where either is there already: a key that is lost scores nothing."""
     from kathrine.corpus.files import write_text
-    from kathrine.speech.listening import find_takes, key_document, make_trials
-    from kathrine.speech.listening_page import listening_page
+    from kathrine.speech.blind_page import listening_page
+    from kathrine.speech.blind_test import find_takes, key_document, make_trials
 
     for path in (out, key):
         if path.exists():
@@ -92,7 +92,7 @@ def score(results: tuple[Path, ...], key: Path, as_json: bool) -> None:
     """What listeners preferred, with confidence intervals."""
     from dataclasses import asdict
 
-    from kathrine.speech.listening import compare, read_answers
+    from kathrine.speech.blind_test import compare, read_answers
 
     if not key.is_file():
         raise KathrineError(f"there is no key {key}", "name the one that was written beside the page with --key")

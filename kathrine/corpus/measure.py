@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from kathrine.corpus import keys
 from kathrine.corpus.audio import Conditioning
 from kathrine.corpus.gates import audio_gates, duration_gate, rate_gate, rate_outliers, tags_gate, text_gate
-from kathrine.corpus.judges import Judge, judge
 from kathrine.corpus.listening import Recording, listen
+from kathrine.corpus.model_gates import Judge, judge
 from kathrine.corpus.rows import Row
 from kathrine.corpus.select import ORDER, budgets, choose
 from kathrine.corpus.sound import Sound

@@ -19,9 +19,9 @@ from kathrine.corpus.audio import Conditioning
 from kathrine.corpus.encode import Encoders, encode
 from kathrine.corpus.files import locked, write_json
 from kathrine.corpus.gates import gates_of
-from kathrine.corpus.judges import Judge, open_judges
 from kathrine.corpus.listing import Listing
 from kathrine.corpus.measure import Sounds, Texts, chunks, measure_and_choose
+from kathrine.corpus.model_gates import Judge, open_judges
 from kathrine.corpus.page import write_page
 from kathrine.corpus.prepared import REFERENCE_ID, PreparedCorpus
 from kathrine.corpus.report import corpus_facts, entry_facts, shortfall_notes, tell, tell_damaged

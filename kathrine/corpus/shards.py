@@ -17,10 +17,10 @@ from kathrine.corpus.audio import Conditioning
 from kathrine.corpus.encode import encode
 from kathrine.corpus.files import locked, write_json
 from kathrine.corpus.gates import gates_of
-from kathrine.corpus.judges import judge
 from kathrine.corpus.listing import line_of
 from kathrine.corpus.manifest import write_lines
 from kathrine.corpus.measure import LONGEST_SURPLUS, chunks, gate
+from kathrine.corpus.model_gates import judge
 from kathrine.corpus.prepare import (
     Bench,
     encoders_of,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kathrine.components import Options, Source
-from kathrine.recipe.judging import missing_for_gates
+from kathrine.recipe.gate_needs import missing_for_gates
 from kathrine.recipe.layers import Layer
 from kathrine.recipe.positions import KeyPath
 from kathrine.recipe.tables import DataTable, PrepareTable, TrainTable

@@ -13,7 +13,7 @@ from kathrine.cli.main import run as kathrine
 from kathrine.corpus.prepared import PreparedCorpus, known_folder
 from kathrine.corpus.texts_seen import keys_of
 from kathrine.recipe.recipe import load_recipe
-from kathrine.speech.listening import find_takes
+from kathrine.speech.blind_test import find_takes
 from kathrine.speech.sets import text_key
 
 HUMAN = Path(__file__).resolve().parents[1] / "data" / "librivox-human"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from kathrine.speech.listening import Clip, Trial
+from kathrine.speech.blind_test import Clip, Trial
 
 LOUDNESS, PEAK_DB = -23.0, -1.0
 """All clips are as loud as each other: the louder of two is always preferred."""

@@ -17,8 +17,8 @@ import pytest
 import soundfile
 
 from kathrine.cli.main import run as kathrine
-from kathrine.speech.listening import compare, interval, make_trials
-from kathrine.speech.listening_page import SCRIPT
+from kathrine.speech.blind_page import SCRIPT
+from kathrine.speech.blind_test import compare, interval, make_trials
 
 TEXTS = ("Kjære deg.", "Gutten </script><b>gikk</b> & sang.", "Ja.", "Bare A sier dette.")
 RATE = 24000

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from kathrine.components import SpokenText
 from kathrine.corpus import dnsmos, recognise
 from kathrine.corpus.dnsmos import open_dnsmos, windows
-from kathrine.corpus.judges import judge
 from kathrine.corpus.merging import merge
+from kathrine.corpus.model_gates import judge
 from kathrine.corpus.recognise import Recogniser
 from kathrine.corpus.shards import prepare_shard
 from kathrine.corpus.transcripts import edit_distance, error_rate, plain_letters
