@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from kathrine.components import ModelFamily
 from kathrine.errors import KathrineError
 from kathrine.recipe.tables import PrepareTable
+from kathrine.suggest import did_you_mean, listing
+from kathrine.types import ModelFacts
 from kathrine.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -30,6 +32,16 @@ class Voice:
     codes_RQ: np.ndarray | None = None
     text_ids: tuple[int, ...] = ()
     wave: np.ndarray | None = None
+
+
+def speaker_voice(facts: ModelFacts, name: str) -> Voice:
+    """A voice that the model brings. Raises: KathrineError for a name that is not one of them."""
+    if name.casefold() not in [known.casefold() for known in facts.speakers]:
+        raise KathrineError(
+            f"{facts.checkpoint} has no speaker '{name}'{did_you_mean(name, facts.speakers)}",
+            f"its speakers: {listing(facts.speakers)}; or --reference",
+        )
+    return Voice(f"speaker {name}", speaker=name)
 
 
 SHORTEST, USUAL = 1.0, (3.0, 15.0)

@@ -14,8 +14,8 @@ from kathrine.datafiles import safe_name
 from kathrine.errors import KathrineError
 from kathrine.recipe.tables import PrepareTable
 from kathrine.speech.takes import decode, write_wave
-from kathrine.speech.voices import Voice, voice_of
-from kathrine.suggest import did_you_mean, listing
+from kathrine.speech.voices import Voice, speaker_voice, voice_of
+from kathrine.suggest import listing
 from kathrine.train.loaded import Loaded
 from kathrine.train.speaking import sample_recording
 
@@ -41,14 +41,8 @@ def prompts_of(
     run to take where neither is given. Raises: KathrineError for voices that the model has not.
     """
     facts = loaded.model.facts
-    unknown = [name for name in speakers if name.casefold() not in [one.casefold() for one in facts.speakers]]
-    if unknown:
-        guess = did_you_mean(unknown[0], facts.speakers)
-        raise KathrineError(
-            f"{facts.checkpoint} has no speaker '{unknown[0]}'{guess}", f"its speakers: {listing(facts.speakers)}"
-        )
     if speakers:
-        return [Prompt(safe_name(name), Voice(f"speaker {name}", speaker=name), None) for name in speakers]
+        return [Prompt(safe_name(name), speaker_voice(facts, name), None) for name in speakers]
     if references:
         return [from_recording(loaded, path, folder) for path in references]
     if facts.speakers:

@@ -21,7 +21,7 @@ from kathrine.recipe.tables import PrepareTable
 from kathrine.speech.checks import ADVICE
 from kathrine.speech.requests import Manner, parts_of
 from kathrine.speech.takes import Part, Take, Watch, make_take, write_wave
-from kathrine.speech.voices import Voice, voice_of
+from kathrine.speech.voices import Voice, speaker_voice, voice_of
 from kathrine.suggest import did_you_mean, listing
 from kathrine.train.loaded import Loaded, Wish, load_target
 from kathrine.types import Sampling
@@ -144,14 +144,7 @@ def find_voice(
     """The voice that was asked for; without one, the run's, or a bundled sample's."""
     facts = loaded.model.facts
     if session.speaker is not None:
-        if session.speaker.casefold() not in [name.casefold() for name in facts.speakers]:
-            guess = did_you_mean(session.speaker, facts.speakers)
-            names = listing(facts.speakers)
-            raise KathrineError(
-                f"{facts.checkpoint} has no speaker '{session.speaker}'{guess}",
-                f"its speakers: {names}; or --reference",
-            )
-        return Voice(f"speaker {session.speaker}", speaker=session.speaker)
+        return speaker_voice(facts, session.speaker)
     table = loaded.recipe.prepare if loaded.recipe is not None else PrepareTable()
     settings: dict[str, Any] = {
         "family": loaded.family,
