@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kathrine.components.base import Component, Progress
+from kathrine.components.data import Source
 from kathrine.components.model import ModelFamily, SpeechModel
 from kathrine.components.training import Strategy
 from kathrine.types import AdapterFacts, Claim, ExportResult
@@ -22,6 +23,23 @@ class Tracker(Component):
     """Watches a run by implementing event hooks of `hookspecs` (with `@kathrine.hookimpl`). `[track.NAME]`."""
 
     kind = "tracker"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedRun:
+    """What is known of a run before its first step.
+
+    document: the resolved recipe. language: the recipe's tag, empty where it has none. sources: by data entry.
+    exporters: all of the recipe, in its order.
+    """
+
+    name: str
+    document: Mapping[str, Any]
+    workspace: Workspace
+    family: ModelFamily
+    language: str
+    sources: Mapping[str, Source]
+    exporters: Sequence[Exporter]
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +73,19 @@ class Exporter(Component):
     kind = "exporter"
     folds: ClassVar[bool] = False
     """Whether every strategy has to be foldable: `check` then refuses one that says why it is not."""
+    publishes: ClassVar[bool] = False
+    """Whether it gives away what the others made: it then works after all of them."""
+
+    def card_metadata(self, plan: PlannedRun) -> Mapping[str, Any] | None:
+        """The front matter that its model card will have, known before the run; None where it writes no card."""
+        return None
+
+    def before_run(self, plan: PlannedRun, progress: Progress) -> Iterator[str]:
+        """Sentences about what would fail after training, asked once before anything is fetched; may use the network.
+
+        Raises: KathrineError where not even that can be found out.
+        """
+        return iter(())
 
     @classmethod
     def recognise(cls, folder: Path) -> AdapterFacts | None:

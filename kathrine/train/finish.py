@@ -120,7 +120,7 @@ def validation_loss(items: Sequence[PromptedExample]) -> Callable[[SpeechModel],
 
 
 def export(end: Finished, saved: Saved, weights_from: str) -> list[ExportResult]:
-    """Every exporter of the recipe, each into a fresh folder `export/LABEL`."""
+    """Every exporter of the recipe, each into a fresh folder `export/LABEL`; those that publish come last."""
     named = {exporter.label for exporter in end.recipe.exporters}
     left = [path.name for path in sorted(end.folder.export.glob("[!.]*")) if path.name not in named]
     if left:
@@ -149,7 +149,7 @@ def export(end: Finished, saved: Saved, weights_from: str) -> list[ExportResult]
         data=data_facts(end.corpus),
     )
     results = []
-    for exporter in end.recipe.exporters:
+    for exporter in sorted(end.recipe.exporters, key=lambda one: one.publishes):
         folder = end.folder.export / exporter.label
         if folder.exists():
             shutil.rmtree(folder)

@@ -21,6 +21,7 @@ from kathrine.recipe.recipe import Recipe
 from kathrine.shell import environment, program, same_command
 from kathrine.train.folder import RunFolder, check_same_run
 from kathrine.train.judging import choice_reason
+from kathrine.train.readiness import refuse_late_failures
 from kathrine.train.reporting import ReportWatcher
 from kathrine.train.signals import Stopped, stopping
 from kathrine.train.state import TrainState, stage_documents
@@ -169,8 +170,10 @@ def _ready(
     """The state, the checkpoint to go on from, the model, and the loop."""
     from kathrine.train import setup
 
-    # 3. The checkpoint and the data, brought here and made ready: by the first process, then quickly by the
-    # others.
+    # 3. What would fail after training, found before anything is fetched. Then the checkpoint and the data, brought
+    # here and made ready: by the first process, then quickly by the others.
+    if processes.first:
+        refuse_late_failures(recipe, workspace, progress)
     for rank in range(2):
         if min(processes.rank, 1) == rank:
             fetch(recipe, workspace, progress)
