@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -232,12 +232,19 @@ def hub_errors(what: str) -> Iterator[None]:
 
 
 def fetch_model_folder(
-    repo: str, revision: str, folder: str, cache: Path, say: Callable[[str], Any], offline: bool = False
+    repo: str,
+    revision: str,
+    folder: str,
+    cache: Path,
+    say: Callable[[str], Any],
+    offline: bool = False,
+    only: Sequence[str] = (),
 ) -> Path:
     """A model repository, or one folder of it, as a local folder; what is in the cache is not fetched again.
 
-    Given: revision, branch, tag or commit, empty for main; cache, the client's. Raises: KathrineError that lists the
-    folders of the repository where the one asked for is not among them.
+    Given: revision, branch, tag or commit, empty for main; cache, the client's; only, patterns of the file names to
+    fetch, empty for all. Raises: KathrineError that lists the folders of the repository where the one asked for is not
+    among them.
     """
     from huggingface_hub import HfApi, snapshot_download
 
@@ -256,7 +263,7 @@ def fetch_model_folder(
             repo,
             revision=revision or None,
             cache_dir=cache,
-            allow_patterns=[f"{folder}/*"] if folder else None,
+            allow_patterns=[f"{folder}/{name}" if folder else name for name in only or ("*",)],
             local_files_only=offline,
             tqdm_class=bar_for(None),
         )

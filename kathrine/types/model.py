@@ -15,6 +15,10 @@ Stop = Literal["end", "budget", "repetition"]
 """Why synthesis ended: the model decided so, its frame budget was used up, or it went round in circles."""
 
 
+PromptForm = Literal["speaker", "in_context", "plain"]
+TextLayout = Literal["streamed", "whole"]
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
     """One parameter of a model, known without its weights. `part` is the family's role name for it."""
@@ -38,7 +42,9 @@ class ModelFacts:
 
     parts: role names in the order in which a person reads the model. languages: row of each language tag by name.
     taken_rows: rows of the table of language tags that mean something already, and what. released: whether its weights
-    are known to be trained ones; a run then refuses a checkpoint that does not fit real speech.
+    are known to be trained ones; a run then refuses a checkpoint that does not fit real speech. prompt_forms: ways in
+    which a prompt can say whose voice it wants: `speaker` (a speaker embedding), `in_context` (a recording and its
+    text), `plain` (not at all). text_layouts: `streamed` (text beside the frames), `whole` (in front of them).
     """
 
     family: str
@@ -53,6 +59,8 @@ class ModelFacts:
     taken_rows: Mapping[int, str] = field(default_factory=dict)
     speakers: tuple[str, ...] = ()
     released: bool = False
+    prompt_forms: tuple[PromptForm, ...] = ("speaker", "in_context")
+    text_layouts: tuple[TextLayout, ...] = ("streamed", "whole")
 
     @property
     def frames_per_second(self) -> float:
