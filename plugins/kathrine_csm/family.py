@@ -47,13 +47,15 @@ def codec_fingerprint(folder: Path) -> str:
     """Hash of all that codes depend on: the codec's weights and its configuration."""
     import json
 
+    import torch
+
     from kathrine_csm.checkpoint import read_tensors
     from kathrine_csm.config import CODEC_PREFIX
 
     digest = hashlib.sha256(json.dumps(read_config(folder).get("codec_config") or {}, sort_keys=True).encode())
     for name, tensor in read_tensors(folder, CODEC_PREFIX):
         digest.update(name.encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -26,7 +26,7 @@ from kathrine_csm.layout import Prompt, collate, embed, prompt_rows
 from kathrine_csm.network import CsmNetwork
 
 MIN_FRAMES = 2
-"""At the first decisions codebook 0 may not be the end code: so no speech is empty."""
+"""At the first decisions a frame of end codes is drawn again without the end code: so no speech is empty."""
 
 ASKED_EVERY = 8
 """Frames between two questions whether a prompt goes round in circles."""
@@ -48,9 +48,7 @@ class Trace:
     sub_logits_DKV: Tensor
 
 
-def talker_scores(
-    logits_BV: Tensor, seen_BV: Tensor, codebook_size: int, end_code: int, decision: int, sampling: Sampling
-) -> Tensor:
+def talker_scores(logits_BV: Tensor, seen_BV: Tensor, codebook_size: int, sampling: Sampling) -> Tensor:
     """Raw logits -> scores [B, V], float32; ids that the codec has no entry for are -inf.
 
     seen_BV: True where codebook 0 of an already generated frame (never of a reference frame) had that code.
@@ -58,10 +56,7 @@ def talker_scores(
     scores = logits_BV.float()
     penalty = sampling.repetition_penalty
     scores = torch.where(seen_BV, torch.where(scores < 0, scores * penalty, scores / penalty), scores)
-    scores = without_surplus(scores, codebook_size)
-    if decision < MIN_FRAMES:
-        scores[:, end_code] = -torch.inf
-    return scores
+    return without_surplus(scores, codebook_size)
 
 
 def without_surplus(scores_BV: Tensor, codebook_size: int) -> Tensor:
@@ -127,6 +122,35 @@ def sub_talker_frame(
             codes.append(draw(shares, generators))
         step_BSH = F.embedding(codes[-1] + index * network.vocabulary, table)[:, None]
     return torch.stack(codes, dim=1), torch.stack(logits, dim=1)
+
+
+def next_frame(
+    network: CsmNetwork,
+    hidden_BH: Tensor,
+    scores_BV: Tensor,
+    sampling: Sampling,
+    generators: Sequence[torch.Generator],
+    may_end: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One frame: (codes [B, Q], raw depth decoder logits [B, K, V], which prompts end with it [B]).
+
+    Given: the hidden state that decides it, and scores of codebook 0; may_end, whether it may be the end.
+    """
+    if sampling.greedy:
+        code_B = scores_BV.argmax(dim=-1)
+    else:
+        code_B = draw(distribution(scores_BV, sampling.temperature, sampling.top_k, sampling.top_p), generators)
+    rest_BK, sub_BKV = sub_talker_frame(network, hidden_BH, code_B, sampling, generators)
+    codes_BQ = torch.cat([code_B[:, None], rest_BK], dim=1)
+    ends_B = (codes_BQ[:, :-1] == network.end_code).all(dim=1)
+    if may_end or not ends_B.any():
+        return codes_BQ, sub_BKV, ends_B
+    again = ends_B.nonzero().flatten().tolist()
+    masked_BV = scores_BV[again].clone()
+    masked_BV[:, network.end_code] = -torch.inf
+    own = [generators[index] for index in again]
+    codes_BQ[again], sub_BKV[again], _ = next_frame(network, hidden_BH[again], masked_BV, sampling, own, True)
+    return codes_BQ, sub_BKV, torch.zeros_like(ends_B)
 
 
 @contextmanager
@@ -214,17 +238,13 @@ def _generate(
     hidden_BH = backbone(backbone.inputs_BPH)
     for decision in range(max_frames + 1):
         logits_BV = network.lm_head(hidden_BH)
-        scores_BV = talker_scores(logits_BV, seen_BV, network.codebook_size, network.end_code, decision, sampling)
-        if sampling.greedy:
-            code_B = scores_BV.argmax(dim=-1)
-        else:
-            code_B = draw(distribution(scores_BV, sampling.temperature, sampling.top_k, sampling.top_p), generators)
-        rest_BK, sub_BKV = sub_talker_frame(network, hidden_BH, code_B, sampling, generators)
-        codes_BQ = torch.cat([code_B[:, None], rest_BK], dim=1)
+        scores_BV = talker_scores(logits_BV, seen_BV, network.codebook_size, sampling)
+        may_end = decision >= MIN_FRAMES
+        codes_BQ, sub_BKV, ends_B = next_frame(network, hidden_BH, scores_BV, sampling, generators, may_end)
         if traced:
             logits.append(logits_BV.float().cpu())
             sub_logits.append(sub_BKV.float().cpu())
-        for index, ended in enumerate((codes_BQ[:, :-1] == network.end_code).all(dim=1).tolist()):
+        for index, ended in enumerate(ends_B.tolist()):
             if ended and ends[index] is None:
                 ends[index], stops[index] = decision, "end"
         if repeats is not None and decision % ASKED_EVERY == ASKED_EVERY - 1:
@@ -234,7 +254,7 @@ def _generate(
         if decision == max_frames or None not in ends:
             break
         codes.append(codes_BQ.cpu())
-        seen_BV = seen_BV.scatter(1, code_B[:, None], True)
+        seen_BV = seen_BV.scatter(1, codes_BQ[:, :1], True)
         if progress is not None:
             progress(decision + 1)
         hidden_BH = backbone(network.frame_embedding(codes_BQ)[:, None])

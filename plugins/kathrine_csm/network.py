@@ -103,8 +103,25 @@ class CsmNetwork(nn.Module):
         Given the backbone's hidden state of the row that PREDICTS each frame [M, H], and that frame's codes [M, Q].
         Returns logits [M, K, V]: [:, i] is about codebook i+1.
         """
-        inputs_MQH = self.sub_talker_inputs(hidden_MH, codes_MQ)
-        return self.depth_decoder(inputs_embeds=inputs_MQH, use_cache=False).logits
+        states_MQW = self.sub_talker_states(self.sub_talker_inputs(hidden_MH, codes_MQ))
+        heads_K = torch.arange(1, self.codebooks, device=self.device)
+        return self.depth_decoder.codebooks_head(states_MQW[:, 1:], heads_K)
+
+    def sub_talker_states(self, inputs_MQH: Tensor) -> Tensor:
+        """The depth decoder's normed last hidden states [M, Q, width], layer by layer.
+
+        Not through the model's own forward: without a cache it takes a batch of as many frames as there are codebooks
+        for packed sequences and fails (transformers 5.23), and it would ask for them in every other batch.
+        """
+        body: Any = self.depth_decoder.model
+        states_MQW = body.inputs_embeds_projector(inputs_MQH)
+        positions_1Q = torch.arange(inputs_MQH.shape[1], device=inputs_MQH.device).unsqueeze(0)
+        rotation = body.rotary_emb(states_MQW, position_ids=positions_1Q)
+        for layer in body.layers:
+            states_MQW = layer(
+                states_MQW, attention_mask=None, position_ids=positions_1Q, position_embeddings=rotation, use_cache=False
+            )
+        return body.norm(states_MQW)
 
     def set_gradient_checkpointing(self, on: bool) -> None:
         """Recompute every layer of both transformers in the backward pass (non-reentrant) to save memory."""

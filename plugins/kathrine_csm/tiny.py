@@ -1,7 +1,7 @@
 """`kathrine:tiny-csm`: an embedded model in transformers' layout, so that all runs with no network.
 
 The small files lie in `known/tiny`; the weights are random, drawn per tensor from a fixed seed by numpy, so that every
-machine builds the same. Its text tokenizer knows the 256 bytes and four special tokens. The codec's codebooks are drawn
+machine with the same transformers builds the same. Its text tokenizer knows the 256 bytes and four special tokens. The codec's codebooks are drawn
 around the encoder's real outputs (`latents.json`: mean and Cholesky factor of the two groups' projected latents on
 speech), so that codes follow the audio and use much of a codebook.
 
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kathrine_csm.config import read_config
+from kathrine_csm.quiet import quiet
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,8 @@ DATA = Path(__file__).parent / "known" / "tiny"
 SEED = 20261
 SPECIAL = ("<|begin_of_text|>", "<|end_of_text|>", "<|AUDIO|>", "<|audio_eos|>")
 WEIGHTS = "model.safetensors"
+LAST = "decoder_seanet.layers.14."
+"""The convolution that gives the samples: quiet, or random weights would clip."""
 
 
 def tiny_config() -> dict[str, Any]:
@@ -55,7 +58,8 @@ def build_tiny(folder: Path | str) -> Path:
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir()
-        tiny_network().save_pretrained(temporary)  # names and shared weights as transformers stores them
+        with quiet():
+            tiny_network().save_pretrained(temporary)  # names and shared weights as transformers stores them
         for path in DATA.iterdir():
             if path.name != "latents.json":
                 shutil.copyfile(path, temporary / path.name)
@@ -93,8 +97,6 @@ def tiny_network() -> Any:
     import torch
     from transformers import CsmConfig, CsmForConditionalGeneration
     from transformers.initialization import no_init_weights
-
-    from kathrine_csm.quiet import quiet
 
     with quiet(), no_init_weights():
         network = CsmForConditionalGeneration(CsmConfig.from_dict(tiny_config()))
@@ -141,7 +143,7 @@ def _codec_tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
         return np.full(shape, 1.0 if name.endswith("weight") else 0.0, dtype=np.float32)
     if name.endswith("bias"):
         return _draw(name, shape, 0.05)
-    gain = 12.0 if shape[1:2] == (1,) and "encoder" in name else 1.2
+    gain = 12.0 if shape[1:2] == (1,) and "encoder" in name else 0.05 if LAST in name else 1.2
     return _draw(name, shape, gain / math.sqrt(math.prod(shape[1:])))
 
 
