@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kathrine.catalog import Catalog
-from kathrine.components import ModelFamily, Progress
+from kathrine.components import Component, ModelFamily, Progress
 from kathrine.datafiles import HUB_ID
-from kathrine.errors import KathrineError
+from kathrine.errors import KathrineError, OtherFamilyError
 from kathrine.recipe.recipe import Recipe, load_recipe
+from kathrine.suggest import listing
 from kathrine.workspace import Workspace
 
 RUN_RECIPE = "recipe.toml"
@@ -41,24 +43,41 @@ def find_target(
     if folder.exists() and not folder.is_dir():
         raise KathrineError(f"{name} is a file", "name the folder of a model or of a run")
     families = [catalog.component("model", one) for one in catalog.names("model")]
+    others: list[OtherFamilyError] = []
     for family in families:
         pointed = family(family.Options(checkpoint=name))  # type: ignore[call-arg]
         assert isinstance(pointed, ModelFamily)
-        if pointed.facts(workspace) is not None:
+        try:
+            known = pointed.facts(workspace) is not None
+        except OtherFamilyError as error:
+            others.append(error)
+            continue
+        if known:
             return Target(pointed, recipe, None)
     if progress is not None and HUB_ID.fullmatch(name):
-        refused = []
+        refused: list[KathrineError] = []
         for family in families:
             pointed = family(family.Options(checkpoint=name))  # type: ignore[call-arg]
             try:
                 pointed.fetch(workspace, progress)  # type: ignore[attr-defined]
             except KathrineError as error:
-                refused.append(error)
+                # what a family says of its own checkpoint comes before what others say of it
+                refused.insert(len(refused) if isinstance(error, OtherFamilyError) else 0, error)
             else:
                 return Target(pointed, recipe, None)  # type: ignore[arg-type]
         raise refused[0]
+    if others:
+        raise KathrineError(
+            f"{name} is a model of no family that is installed here", f"installed: {listing(catalog.names('model'))}"
+        ) from others[0]
     raise KathrineError(
         f"'{name}' is no run, no model folder and no model whose configuration is known here",
-        "give a folder, `kathrine:tiny`, a released name such as Qwen3-TTS-12Hz-0.6B-Base, "
-        "or fetch the model first with `kathrine prepare`",
+        f"give a folder, the name of a model such as {listing(released_names(families))}, or fetch the model first "
+        "with `kathrine prepare`",
     )
+
+
+def released_names(families: Sequence[type[Component]]) -> list[str]:
+    """The checkpoint that each family takes where none is named: a released one."""
+    defaults = (family.Options.model_fields["checkpoint"].default for family in families)
+    return [name for name in defaults if isinstance(name, str)]

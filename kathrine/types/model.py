@@ -44,7 +44,9 @@ class ModelFacts:
     taken_rows: rows of the table of language tags that mean something already, and what. released: whether its weights
     are known to be trained ones; a run then refuses a checkpoint that does not fit real speech. prompt_forms: ways in
     which a prompt can say whose voice it wants: `speaker` (a speaker embedding), `in_context` (a recording and its
-    text), `plain` (not at all). text_layouts: `streamed` (text beside the frames), `whole` (in front of them).
+    text), `plain` (not at all); the first is that of a prompt without a recording. text_layouts: `streamed` (text
+    beside the frames), `whole` (in front of them); the first is used where nobody asks. language_tags: whether a prompt
+    can name a language at all.
     """
 
     family: str
@@ -61,10 +63,20 @@ class ModelFacts:
     released: bool = False
     prompt_forms: tuple[PromptForm, ...] = ("speaker", "in_context")
     text_layouts: tuple[TextLayout, ...] = ("streamed", "whole")
+    language_tags: bool = True
 
     @property
     def frames_per_second(self) -> float:
         return self.sample_rate / self.samples_per_frame
+
+    @property
+    def clones_in_context(self) -> bool:
+        """Whether a recording together with its text is the only way to say whose voice is wanted."""
+        return "in_context" in self.prompt_forms and "speaker" not in self.prompt_forms
+
+    def form_of(self, in_context: bool) -> PromptForm:
+        """The form of a prompt with or without a recording, as reports name it."""
+        return "in_context" if in_context else self.prompt_forms[0]
 
 
 @dataclass(slots=True, eq=False)

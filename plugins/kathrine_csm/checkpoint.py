@@ -194,8 +194,8 @@ def write_checkpoint(
 ) -> Path:
     """Write a complete checkpoint in transformers' layout, all or nothing; the codec is taken over as it is.
 
-    Given: base_folder, which gives configuration, tokenizer and codec; tensors, every parameter by official name; dtype,
-    "bf16" or "fp32". A shared table is stored under the names that the base stores it under.
+    Given: base_folder, which gives configuration, tokenizer and codec; tensors, every parameter by official name;
+    dtype, "bf16" or "fp32". A shared table is stored under the names that the base stores it under.
 
     Raises: KathrineError: the folder is taken, or tensors are missing, surplus or of another shape.
     """

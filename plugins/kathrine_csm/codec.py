@@ -105,11 +105,12 @@ def load_codec(folder: Path, device: str = "cpu", decode_only: bool = False) -> 
         for name, tensor in read_tensors(folder, CODEC_PREFIX)
     }
     with quiet():
-        parsed = CsmConfig.from_dict(config).codec_config
+        parsed: Any = CsmConfig.from_dict(config).codec_config
         # transformers' own loading knows both layouts of Mimi's names, and fills what no file holds
-        model, info = MimiModel.from_pretrained(
+        loaded: Any = MimiModel.from_pretrained(
             None, config=parsed, state_dict=state, dtype=torch.float32, output_loading_info=True
         )
+        model, info = loaded
     wrong = sorted({*info["missing_keys"], *info["unexpected_keys"], *(key[0] for key in info["mismatched_keys"])})
     if wrong:
         raise KathrineError(f"{folder}: the codec's weights do not fit: {wrong[0]}", "fetch the checkpoint again")

@@ -40,6 +40,7 @@ def model_facts(config: Mapping[str, Any], checkpoint: str, revision: str = "") 
         released=all(backbone[key] == DEFAULTS[key] for key in SIZE),
         prompt_forms=("plain", "in_context"),
         text_layouts=("whole",),
+        language_tags=False,
     )
 
 
@@ -134,9 +135,7 @@ class CsmFamily(ModelFamily):
 
         if workspace.root not in self._resolved:
             options = self.options
-            self._resolved[workspace.root] = resolve(
-                options.checkpoint, workspace.root, options.revision, offline, say
-            )
+            self._resolved[workspace.root] = resolve(options.checkpoint, workspace.root, options.revision, offline, say)
         return self._resolved[workspace.root]
 
     def at_hand(self, workspace: Workspace) -> bool:

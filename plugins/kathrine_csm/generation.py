@@ -232,7 +232,9 @@ def _generate(
     seen_BV = torch.zeros(batch, network.vocabulary, dtype=torch.bool, device=device)
     ends: list[int | None] = [None] * batch
     stops: list[Stop] = ["budget"] * batch
-    codes, logits, sub_logits = [], [], []
+    codes: list[Tensor] = []
+    logits: list[Tensor] = []
+    sub_logits: list[Tensor] = []
 
     backbone = _BackboneSteps(network, prompts)
     hidden_BH = backbone(backbone.inputs_BPH)

@@ -84,9 +84,7 @@ class CsmNetwork(nn.Module):
 
         No mask: causal attention never looks at the padding on the right, and SDPA keeps its causal kernel.
         """
-        return self.backbone_model(
-            inputs_embeds=inputs_BTH.to(self.compute_dtype), use_cache=False
-        ).last_hidden_state
+        return self.backbone_model(inputs_embeds=inputs_BTH.to(self.compute_dtype), use_cache=False).last_hidden_state
 
     def sub_talker_inputs(self, hidden_MH: Tensor, codes_MQ: Tensor) -> Tensor:
         """[hidden, e(c0), e(c1) .. e(c_Q-2)] as input vectors [M, Q, H] of the depth decoder."""
@@ -118,9 +116,7 @@ class CsmNetwork(nn.Module):
         positions_1Q = torch.arange(inputs_MQH.shape[1], device=inputs_MQH.device).unsqueeze(0)
         rotation = body.rotary_emb(states_MQW, position_ids=positions_1Q)
         for layer in body.layers:
-            states_MQW = layer(
-                states_MQW, attention_mask=None, position_ids=positions_1Q, position_embeddings=rotation, use_cache=False
-            )
+            states_MQW = layer(states_MQW, position_ids=positions_1Q, position_embeddings=rotation)
         return body.norm(states_MQW)
 
     def set_gradient_checkpointing(self, on: bool) -> None:

@@ -1,9 +1,9 @@
 """`kathrine:tiny-csm`: an embedded model in transformers' layout, so that all runs with no network.
 
 The small files lie in `known/tiny`; the weights are random, drawn per tensor from a fixed seed by numpy, so that every
-machine with the same transformers builds the same. Its text tokenizer knows the 256 bytes and four special tokens. The codec's codebooks are drawn
-around the encoder's real outputs (`latents.json`: mean and Cholesky factor of the two groups' projected latents on
-speech), so that codes follow the audio and use much of a codebook.
+machine with the same transformers builds the same. Its text tokenizer knows the 256 bytes and four special tokens. The
+codec's codebooks are drawn around the encoder's real outputs (`latents.json`: mean and Cholesky factor of the two
+groups' projected latents on speech), so that codes follow the audio and use much of a codebook.
 
 Shapes: outer x inner (x kernel) of a weight.
 """

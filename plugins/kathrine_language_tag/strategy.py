@@ -72,6 +72,11 @@ class LanguageTag(Strategy):
             yield "language: 'auto' is what a prompt without a tag is called"
 
     def claim(self, parameters: Sequence[ParameterSpec], facts: ModelFacts) -> Claim:
+        if not facts.language_tags:
+            raise KathrineError(
+                f"strategy.{self.label}: prompts of {facts.family} can not name a language, so a tag would say nothing",
+                "leave the strategy out; the model learns the language without one",
+            )
         # a table with rows for its codes alone has no room for tags
         tables = [
             spec

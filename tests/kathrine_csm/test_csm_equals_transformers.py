@@ -50,9 +50,7 @@ def generated_by_transformers(input_ids: torch.Tensor, **more: torch.Tensor):
 def test_parameters_are_those_of_the_real_model_and_of_its_file():
     specs = {spec.name: spec.shape for spec in family().parameters(workspace())}
     real = {
-        name: tuple(value.shape)
-        for name, value in official().named_parameters()
-        if not name.startswith(CODEC_PREFIX)
+        name: tuple(value.shape) for name, value in official().named_parameters() if not name.startswith(CODEC_PREFIX)
     }
     assert specs == real
     assert specs == {name: tuple(value.shape) for name, value in model().originals.items()}
