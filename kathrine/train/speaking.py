@@ -18,7 +18,7 @@ from kathrine.datafiles import bundled_sample
 from kathrine.errors import KathrineError
 from kathrine.progress import open_progress
 from kathrine.recipe.tables import PrepareTable
-from kathrine.speech.checks import ADVICE
+from kathrine.speech.checks import advice
 from kathrine.speech.requests import Manner, parts_of
 from kathrine.speech.takes import Part, Take, Watch, make_take, write_wave
 from kathrine.speech.voices import Voice, best_first, speaker_voice, voice_of, voice_of_example
@@ -234,7 +234,7 @@ def make_takes(
             take = dataclasses.replace(take, file=file.name, take=count + 1)
             with (session.out / TAKES).open("a", encoding="utf-8") as log:
                 log.write(json.dumps(take.document(), ensure_ascii=False) + "\n")
-            tell(take, file, progress)
+            tell(take, file, progress, loaded.model.facts.text_layouts)
             made.append(take)
     return made
 
@@ -263,13 +263,13 @@ def watched(progress: Progress, name: str, parts: int, frames_per_second: float)
         yield watch
 
 
-def tell(take: Take, file: Path, progress: Progress) -> None:
-    """One line for a take, and one for each flag with its likely cause and what to try."""
+def tell(take: Take, file: Path, progress: Progress, layouts: Sequence[str]) -> None:
+    """One line for a take, and one for each flag with its likely cause and what to try. layouts: the model has."""
     progress.say(
         f"{file}: {take.seconds:.2f} s, {take.frames} frames, RMS {take.rms_db:.1f} dB, peak {take.peak_db:.1f} dB, "
         f"{take.seconds_per_letter:.3f} s a letter, stop: {take.stop}, seed {take.seed}; "
         f"synthesis {take.generate_seconds:.1f} s, decoding {take.decode_seconds:.1f} s"
     )
     for flag in take.flags:
-        cause, remedy = ADVICE[flag]
+        cause, remedy = advice(flag, layouts)
         progress.warn(f"{file.name}: {flag}: {cause}. Try: {remedy}")

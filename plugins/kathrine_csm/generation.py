@@ -10,8 +10,7 @@ T generated frames, D decisions (T, and one more for the end).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from kathrine.errors import KathrineError
+from kathrine.generating import distribution, draw, evaluating, penalised
 from kathrine.types import Generated, Sampling, Stop
 from kathrine_csm.layout import Prompt, collate, embed, prompt_rows
 from kathrine_csm.network import CsmNetwork
@@ -53,40 +53,13 @@ def talker_scores(logits_BV: Tensor, seen_BV: Tensor, codebook_size: int, sampli
 
     seen_BV: True where codebook 0 of an already generated frame (never of a reference frame) had that code.
     """
-    scores = logits_BV.float()
-    penalty = sampling.repetition_penalty
-    scores = torch.where(seen_BV, torch.where(scores < 0, scores * penalty, scores / penalty), scores)
-    return without_surplus(scores, codebook_size)
+    return without_surplus(penalised(logits_BV.float(), seen_BV, sampling.repetition_penalty), codebook_size)
 
 
 def without_surplus(scores_BV: Tensor, codebook_size: int) -> Tensor:
     """Scores with the ids above the codebook at -inf: padding and the like, which the codec can not decode."""
     surplus_V = torch.arange(scores_BV.shape[-1], device=scores_BV.device) >= codebook_size
     return scores_BV.float().masked_fill(surplus_V, -torch.inf)
-
-
-def distribution(scores_BV: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
-    """Scores -> the probabilities that are drawn from: temperature, then top-k (0: off), then top-p (1: off).
-
-    Ties with the k-th score stay in. Top-p keeps the best ids until their mass reaches top_p, at least one.
-    """
-    scores = scores_BV.float() / temperature
-    if 0 < top_k < scores.shape[-1]:
-        kth = scores.topk(top_k, dim=-1).values[..., -1:]
-        scores = scores.masked_fill(scores < kth, -torch.inf)
-    if top_p < 1.0:
-        ordered, ids = scores.sort(dim=-1, descending=True)
-        mass = ordered.softmax(dim=-1)
-        drop = (mass.cumsum(dim=-1) - mass) >= top_p
-        drop[..., 0] = False
-        scores = scores.masked_fill(torch.zeros_like(drop).scatter(-1, ids, drop), -torch.inf)
-    return scores.softmax(dim=-1)
-
-
-def draw(probabilities_BV: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """One id [B] per row, each from its own generator: a prompt's draws do not depend on its neighbours."""
-    rows = zip(probabilities_BV, generators, strict=True)
-    return torch.cat([torch.multinomial(row, 1, generator=generator) for row, generator in rows])
 
 
 def sub_talker_frame(
@@ -151,18 +124,6 @@ def next_frame(
     own = [generators[index] for index in again]
     codes_BQ[again], sub_BKV[again], _ = next_frame(network, hidden_BH[again], masked_BV, sampling, own, True)
     return codes_BQ, sub_BKV, torch.zeros_like(ends_B)
-
-
-@contextmanager
-def evaluating(network: torch.nn.Module) -> Iterator[None]:
-    """Eval mode inside, every module's own mode back afterwards."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 class _BackboneSteps:

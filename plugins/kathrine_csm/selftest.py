@@ -17,13 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kathrine.generating import check_below, check_gap, evaluating, relative_difference
 from kathrine.types import Sampling, SelfCheck
 from kathrine_csm import generation, layout, objective
 from kathrine_csm.layout import NONE, Prompt, Rows
 from kathrine_csm.network import CsmNetwork
-
-NATS = 1.0
-"""How far the wrong alignment's loss must lie above the right one's."""
 
 ENOUGH = 8
 """Fewest targets that must differ from their neighbour for the two alignments to be told apart."""
@@ -62,34 +60,6 @@ def plain_rows(network: CsmNetwork, rows: Rows) -> Tensor:
     return torch.stack(lines)
 
 
-def relative_difference(found: Tensor, wanted: Tensor) -> float:
-    """Root mean square of the difference, against the spread of what is wanted; infinite for other shapes."""
-    found, wanted = found.float().cpu(), wanted.float().cpu()
-    if found.shape != wanted.shape:
-        return float("inf")
-    return float((found - wanted).pow(2).mean().sqrt() / wanted.std().clamp(min=1e-9))
-
-
-def _below(name: str, measured: float, limit: float, explanation: str) -> SelfCheck:
-    return SelfCheck(name, measured <= limit, measured, limit, explanation)
-
-
-def _gap(name: str, right: Tensor, wrong: Tensor, explanation: str) -> SelfCheck:
-    """The wrong alignment's mean loss minus the right one's, on the targets that tell the two apart.
-
-    A model that was trained for a while may be unsure of everything; for it one nat would stop a correct run. So the
-    limit is one nat or three standard errors of the difference, whichever is smaller. A wrong alignment is below zero.
-    """
-    if not len(right):
-        unknown = "no target differs from its neighbour, so the codes can not tell the alignments apart"
-        return SelfCheck(name, False, 0.0, NATS, unknown)
-    gap = float(wrong.mean() - right.mean())
-    error = sum(float(side.double().var(correction=0)) / max(1, len(side) - 1) for side in (right, wrong)) ** 0.5
-    limit = min(NATS, 3 * error) if len(right) > 1 else NATS
-    explanation = f"{explanation} ({float(right.mean()):.2f} against {float(wrong.mean()):.2f} nats)"
-    return SelfCheck(name, gap > limit, gap, limit, explanation)
-
-
 @torch.no_grad()
 def self_test(network: CsmNetwork, begin: int, end: int, max_frames: int = 12) -> list[SelfCheck]:
     """Prove the alignment on codes that the model generates itself.
@@ -99,7 +69,7 @@ def self_test(network: CsmNetwork, begin: int, end: int, max_frames: int = 12) -
     before a run may start.
     """
     prompts = built_in_prompts(network, begin, end)
-    with generation.evaluating(network):
+    with evaluating(network):
         traces = generation.generate_traced(network, prompts, generation.GREEDY, max_frames)
         if sum(_changes(trace) for trace in traces) < ENOUGH:
             # Greedy speech may get stuck on one code; drawn speech does not, and is the model's own as well.
@@ -145,31 +115,31 @@ def _compare(network: CsmNetwork, prompts: Sequence[Prompt], traces: Sequence[ge
     shifted_MK = F.cross_entropy(sub_logits_MKV[:, :-1].float().transpose(1, 2), codes_MQ[:, 2:], reduction="none")
 
     return [
-        _below(
+        check_below(
             "input_rows",
             relative_difference(fed, plain),
             limit,
             "each input row is a text id's vector or a frame's, with every codebook of a frame summed",
         ),
-        _below(
+        check_below(
             "talker_teacher_forced",
             relative_difference(outputs.logits_NV, decided_MV),
             limit,
             "the backbone's teacher-forced logits equal those that generated the codes",
         ),
-        _below(
+        check_below(
             "sub_talker_teacher_forced",
             relative_difference(sub_logits_MKV, sub_decided_MKV),
             limit,
             "the depth decoder's teacher-forced logits equal those that generated the codes",
         ),
-        _gap(
+        check_gap(
             "talker_alignment",
             talker_M[told_M],
             talker_next_M[told_M],
             "the backbone's loss is lower for the next frame than for the one after it",
         ),
-        _gap(
+        check_gap(
             "sub_talker_alignment",
             sub_MK.flatten(),
             shifted_MK.flatten(),

@@ -142,9 +142,12 @@ def _codec_tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
     if "norm" in name:
         return np.full(shape, 1.0 if name.endswith("weight") else 0.0, dtype=np.float32)
     if name.endswith("bias"):
-        return _draw(name, shape, 0.05)
+        return _draw(name, shape, 0.0 if LAST in name else 0.05)
     gain = 12.0 if shape[1:2] == (1,) and "encoder" in name else 0.05 if LAST in name else 1.2
-    return _draw(name, shape, gain / math.sqrt(math.prod(shape[1:])))
+    value = _draw(name, shape, gain / math.sqrt(math.prod(shape[1:])))
+    if LAST in name:  # no constant offset in the sound
+        value -= value.mean(axis=2, keepdims=True)
+    return value
 
 
 def _draw_codebooks(state: dict[str, torch.Tensor], latents: dict[str, dict[str, Any]]) -> None:
