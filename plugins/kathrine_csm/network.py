@@ -6,11 +6,13 @@ Shape legend: B batch, T rows, H backbone width, M target frames, Q codebooks, K
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import CsmBackboneModel, CsmConfig, CsmDepthDecoderForCausalLM
 from transformers.initialization import no_init_weights
 
@@ -122,10 +124,10 @@ class CsmNetwork(nn.Module):
     def set_gradient_checkpointing(self, on: bool) -> None:
         """Recompute every layer of both transformers in the backward pass (non-reentrant) to save memory."""
         for body in (self.backbone_model, self.depth_decoder.model):
-            if on:
-                body.gradient_checkpointing_enable({"use_reentrant": False})
-            else:
-                body.gradient_checkpointing_disable()
+            layer: Any
+            for layer in body.layers:
+                layer.gradient_checkpointing = on
+                layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
 
 
 def load_network(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kathrine.catalog import Catalog
 from kathrine.types import Example, PromptedExample
 from kathrine.workspace import Workspace
 from kathrine_csm import CsmFamily
@@ -93,3 +94,13 @@ def wave(seconds: float, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     tone = np.sin(2 * np.pi * (150 + 60 * np.sin(3 * time)) * time) * (0.6 + 0.4 * np.sin(9 * time))
     return (0.2 * tone + 0.02 * random.standard_normal(len(time))).astype(np.float32)
+
+
+def with_csm() -> Catalog:
+    """What is installed here, CSM included, whether or not its entry point was there when it was installed."""
+    import kathrine_csm
+
+    catalog = Catalog.load()
+    if "csm" not in catalog.names("model"):
+        catalog.add(kathrine_csm, "csm")
+    return catalog
