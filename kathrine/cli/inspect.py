@@ -41,7 +41,7 @@ def command(
     show_tree: bool,
     json_: bool,
 ) -> int:
-    """Look into MODEL: a run, an adapter or a model by folder, or a name: kathrine:tiny, Qwen3-TTS-12Hz-0.6B-Base...
+    """Look into MODEL: a run, an adapter or a model by folder, or a name such as kathrine:tiny.
 
     Parts and counts need the configuration alone. With weights at hand the self-test runs: it proves on codes that
     the model generates itself that training sees what generation does. Exit code 1 when it fails.

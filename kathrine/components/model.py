@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from kathrine.components.base import Component, Progress
 from kathrine.types import (
@@ -157,14 +157,19 @@ class SpeechModel(ABC):
 class ModelFamily(Component):
     """One architecture: everything that is known about it lives here. `[model.NAME]` in a recipe.
 
-    Options must have `checkpoint` (a folder, a Hub id, or a name that the family embeds) and `revision`.
+    Options must have `checkpoint` (a folder, a Hub id, or a name that the family embeds) and `revision`. embedded: the
+    names of models that the family brings along, for trying things out.
     """
 
     kind = "model"
+    embedded: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def facts(self, workspace: Workspace) -> ModelFacts | None:
-        """From the configuration alone, without weights, network or torch; None where it is not at hand."""
+        """From the configuration alone, without weights, network or torch; None where it is not at hand.
+
+        Raises: OtherFamilyError for a checkpoint of another family, so that the others are asked.
+        """
 
     @abstractmethod
     def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:

@@ -72,12 +72,15 @@ def find_target(
         ) from others[0]
     raise KathrineError(
         f"'{name}' is no run, no model folder and no model whose configuration is known here",
-        f"give a folder, the name of a model such as {listing(released_names(families))}, or fetch the model first "
+        f"give a folder, the name of a model such as {listing(known_names(families))}, or fetch the model first "
         "with `kathrine prepare`",
     )
 
 
-def released_names(families: Sequence[type[Component]]) -> list[str]:
-    """The checkpoint that each family takes where none is named: a released one."""
-    defaults = (family.Options.model_fields["checkpoint"].default for family in families)
-    return [name for name in defaults if isinstance(name, str)]
+def known_names(families: Sequence[type[Component]]) -> list[str]:
+    """Names of models that a user can try: those that families bring along, and the one that each takes by default."""
+    named: list[str] = []
+    for family in families:
+        default = family.Options.model_fields["checkpoint"].default
+        named += [*getattr(family, "embedded", ()), *([default] if isinstance(default, str) else [])]
+    return named

@@ -41,7 +41,8 @@ class ModelFacts:
     """What the kernel may know of a model. Rates: Hz and frames per second.
 
     parts: role names in the order in which a person reads the model. languages: row of each language tag by name.
-    taken_rows: rows of the table of language tags that mean something already, and what. released: whether its weights
+    taken_rows: rows of the table of language tags that mean something already, and what. free_rows: rows of it that are
+    known to be free for a new language, the best one first. released: whether its weights
     are known to be trained ones; a run then refuses a checkpoint that does not fit real speech. prompt_forms: ways in
     which a prompt can say whose voice it wants: `speaker` (a speaker embedding), `in_context` (a recording and its
     text), `plain` (not at all); the first is that of a prompt without a recording. text_layouts: `streamed` (text
@@ -64,6 +65,7 @@ class ModelFacts:
     prompt_forms: tuple[PromptForm, ...] = ("speaker", "in_context")
     text_layouts: tuple[TextLayout, ...] = ("streamed", "whole")
     language_tags: bool = True
+    free_rows: tuple[int, ...] = ()
 
     @property
     def frames_per_second(self) -> float:

@@ -73,6 +73,7 @@ class CsmFamily(ModelFamily):
     """Sesame CSM: a backbone, a depth decoder, and Mimi."""
 
     name = "csm"
+    embedded = ("kathrine:tiny-csm",)
     Options = CsmOptions
     options: CsmOptions
 

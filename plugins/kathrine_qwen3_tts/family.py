@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     from kathrine_qwen3_tts.checkpoint import ResolvedCheckpoint
 
+FREE_ROW = 2100
+"""A row of the codec embedding that no released model uses."""
+
 CODEC_NAME = "Qwen3-TTS-Tokenizer-12Hz"
 
 
@@ -52,6 +55,7 @@ def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint:
         parts=tuple(part for part in PARTS if part in present),
         languages={name: int(row) for name, row in talker["codec_language_id"].items()},
         taken_rows=taken_rows(dict(config)),
+        free_rows=() if FREE_ROW in taken_rows(dict(config)) else (FREE_ROW,),
         speakers=tuple(talker.get("spk_id") or {}) if named else (),
         released=released_size(talker),
     )
@@ -130,6 +134,7 @@ class Qwen3TtsFamily(ModelFamily):
     """Qwen3-TTS, 12 Hz: base and custom_voice, 0.6B and 1.7B."""
 
     name = "qwen3_tts"
+    embedded = ("kathrine:tiny",)
     Options = Qwen3TtsOptions
     options: Qwen3TtsOptions
 

@@ -1,4 +1,4 @@
-"""A whole run of the shipped recipe on the embedded model, and everything that is done with it: as a person types it."""
+"""A whole run of the shipped recipe on the embedded model, and all that is done with it, as a person types it."""
 
 from __future__ import annotations
 
