@@ -43,8 +43,8 @@ class LanguageTagOptions(StrategyOptions):
     language: str = Field(default="norwegian", min_length=1)
     """Name of the language, as prompts ask for it."""
     row: int | None = Field(default=None, ge=0)
-    """Id of the tag: a free row of the codec embedding above the codes. Left out, the tag's own where the model has one
-    of the language, else the first row that the model's family knows to be free."""
+    """Id of the tag: a free row of the codec embedding above the codes. Left out, the first row that the model's family
+    knows to be free; where there is none any more, that of the language, to train it further."""
     start_from: list[str] = Field(default_factory=lambda: ["german", "english"])
     """Languages of the model whose tags are averaged for the first value; empty starts from the row as it
     is."""
@@ -115,12 +115,14 @@ class LanguageTag(Strategy):
     def _chosen_row(self, facts: ModelFacts) -> int:
         if self.options.row is not None:
             return self.options.row
+        if facts.free_rows:
+            return facts.free_rows[0]
         present = _row_of(self.language, facts)
-        if present is None and not facts.free_rows:
+        if present is None:
             raise KathrineError(
                 f"strategy.{self.label}: it is not known which row of {facts.checkpoint} is free", "set row"
             )
-        return present if present is not None else facts.free_rows[0]
+        return present
 
     def _check_row(self, rows: int, facts: ModelFacts) -> None:
         free = f"; {facts.free_rows[0]} is free" if facts.free_rows else ""
