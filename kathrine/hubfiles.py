@@ -191,9 +191,9 @@ def bar_for(advance: Callable[[float], Any] | None) -> type:
 
 
 @contextmanager
-def hub_errors(what: str) -> Iterator[None]:
-    """Turn the Hub client's errors into one sentence and a remedy. `what`: the repository or file asked
-    for."""
+def hub_errors(what: str, place: str = "set root to a local folder in its layout") -> Iterator[None]:
+    """Turn the Hub client's errors into one sentence and a remedy. `what`: the repository or file asked for. `place`:
+    what to do instead of fetching it."""
     from huggingface_hub import errors
 
     try:
@@ -201,7 +201,7 @@ def hub_errors(what: str) -> Iterator[None]:
     except errors.GatedRepoError as problem:
         raise KathrineError(
             f"{what} is behind terms that must be accepted first",
-            "accept them on the dataset's page, then log in with `hf auth login`",
+            "accept them on its page on the Hub, then log in with `hf auth login`",
         ) from problem
     except errors.RepositoryNotFoundError as problem:
         raise KathrineError(
@@ -213,7 +213,7 @@ def hub_errors(what: str) -> Iterator[None]:
     except errors.LocalEntryNotFoundError as problem:
         raise KathrineError(
             f"{what} is not in the workspace and can not be fetched",
-            "run once with a network (and without run.offline), or set root to a local folder",
+            f"run once with a network (and without run.offline), or {place}",
         ) from problem
     except errors.EntryNotFoundError as problem:
         raise KathrineError(f"{what}: there is no such file", "set another revision, or another root") from problem
@@ -227,7 +227,7 @@ def hub_errors(what: str) -> Iterator[None]:
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise KathrineError(
             f"{what} could not be fetched: {reason}",
-            "try again (what is complete is kept), or set root to a local folder in the same layout",
+            f"try again (what is complete is kept), or {place}",
         ) from problem
 
 
@@ -253,12 +253,12 @@ def fetch_model_folder(
     folder = folder.strip("/")
     if not offline:
         say(f"fetching {what}{f'/{folder}' if folder else ''} from the Hub")
-        with hub_errors(what):
+        with hub_errors(what, "name a local folder"):
             names = HfApi().list_repo_files(repo, revision=revision or None)
         if folder and not any(name.startswith(f"{folder}/") for name in names):
             folders = sorted({name.rpartition("/")[0] for name in names if "/" in name})
             raise KathrineError(f"{what} has no folder {folder}", f"it has: {', '.join(folders) or 'no folders'}")
-    with hub_errors(what):
+    with hub_errors(what, "name a local folder"):
         snapshot = snapshot_download(
             repo,
             revision=revision or None,

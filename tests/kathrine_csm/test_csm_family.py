@@ -175,6 +175,11 @@ def test_a_checkpoint_comes_from_the_hub_and_another_family_is_refused_by_its_fi
         assert "not 'csm'" in ask("someone/other")["message"]
         assert len(hub.fetched()) == before + 1  # its config.json, and nothing of its weights
         assert "or it is private" in ask("someone/none")["message"]
+        hub.add("someone/gated", source, kind="models", gated=True)
+        closed = ask("someone/gated")
+        assert "terms" in closed["message"] and "accept them on its page on the Hub" in closed["hint"]
+    lost = ask("someone/gone")
+    assert "could not be fetched" in lost["message"] and "name a local folder" in lost["hint"]
 
 
 # --------------------------------------------------------------------------- training
