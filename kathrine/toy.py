@@ -219,6 +219,7 @@ class ToyFamily(ModelFamily):
     """`[model.toy]`: for tests of the kernel and of plugins."""
 
     name = "toy"
+    tiny = "toy"
     Options = ToyOptions
     options: ToyOptions
 
