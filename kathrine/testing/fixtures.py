@@ -1,4 +1,4 @@
-"""Fixtures for pytest: `from kathrine.testing.fixtures import *` in a `conftest.py`. The only module here that needs it."""
+"""Fixtures for pytest: `from kathrine.testing.fixtures import *` in a `conftest.py`. Only this module imports it."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _check_version(contract: Contract, language: Language, sentences: Sequence[s
 
 
 def other_options(options: Any) -> Iterator[tuple[str, Any]]:
-    """Options that differ in one field, with its name: switches the other way round, and each other word of a choice."""
+    """Options that differ in one field, with its name: a switch the other way round, each other word of a choice."""
     for name, field in type(options).model_fields.items():
         value = getattr(options, name)
         others: tuple[Any, ...] = ()
