@@ -169,9 +169,7 @@ def _check_interrupted(contract: Contract, exporter: Exporter, run: FinishedRun,
             went_on = True
         contract.holds(not went_on, f"{what} fails, and it goes on as if nothing was", Exporter.export)
         left = sorted(path.name for path in folder.rglob("*")) if folder.exists() else []
-        contract.holds(
-            not left, f"{what} fails, and under the final name stays {listed(left)}", Exporter.export
-        )
+        contract.holds(not left, f"{what} fails, and under the final name stays {listed(left)}", Exporter.export)
         shutil.rmtree(folder, ignore_errors=True)
     run.validation_loss = measure
     exporter.export(run, folder, SilentProgress())  # nothing that an interruption left is in the way

@@ -6,7 +6,9 @@ Legend: B items of a batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kathrine.components import Collated, Loss, ModelFamily, SpeechModel, Strategy
@@ -18,6 +20,7 @@ from kathrine.workspace import Workspace
 if TYPE_CHECKING:
     import torch
 
+SEED = 3
 DRAWS = 200
 """How often a loss that draws is asked."""
 ERRORS = 4.0
@@ -52,14 +55,54 @@ def check_loss(
     else:
         trained = dict(model.originals)
         model.network.requires_grad_(True)
+    trial = _Trial(contract, loss, model, strategies, items, trained)
     owned = [name for name, value in vars(loss).items() if "torch.nn" in type(value).__module__]
     contract.holds(not owned, f"it owns parameters or modules: {listed(owned)}", Loss)
-    _check_denominator(contract, loss, model, items)
-    term = _check_term(contract, loss, model, items)
-    _check_gradient(contract, loss, model, items, trained)
-    _check_zero_weight(contract, loss, model, items, trained)
-    _check_share(contract, drawing(loss), model, items, draws)
+    _check_denominator(trial)
+    term = _check_term(trial)
+    _check_gradient(trial)
+    _check_zero_weight(trial)
+    _check_share(replace(trial, loss=drawing(loss)), draws)
     return term
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A loss, and the model that it is tried on."""
+
+    contract: Contract
+    loss: Loss
+    model: SpeechModel
+    strategies: Sequence[Strategy]
+    items: list[PromptedExample]
+    trained: Mapping[str, torch.nn.Parameter]
+
+    def forward(self, items: Sequence[PromptedExample]) -> tuple[Collated, TalkerOutputs]:
+        """One pass as a step makes it: with the logits of the model before training where the loss needs them."""
+        from kathrine.train.base import BaseModel
+
+        base = BaseModel.of(self.model, self.strategies, [self.loss])
+        batch = self.model.collate(items)
+        before = base.logits(base.collate(items, batch))
+        with torch_seeded(SEED):
+            outputs = self.model.forward(batch)
+        base.add_logits(outputs, before)
+        return batch, outputs
+
+    def asked(self, items: Sequence[PromptedExample]) -> LossTerm | None:
+        """Its term with nothing drawn."""
+        batch, outputs = self.forward(items)
+        return self.loss.term(self.model, batch, outputs, None)
+
+
+@contextmanager
+def torch_seeded(seed: int) -> Iterator[None]:
+    """Within it torch draws from this seed; afterwards it goes on as if nothing was."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def drawing(loss: Loss) -> Loss:
@@ -69,21 +112,14 @@ def drawing(loss: Loss) -> Loss:
     return type(loss)(loss.options.model_copy(update={"share": SHARE}), loss.label)
 
 
-def _asked(
-    loss: Loss, model: SpeechModel, batch: Collated, generator: torch.Generator | None = None
-) -> tuple[TalkerOutputs, LossTerm | None]:
-    outputs = model.forward(batch)
-    return outputs, loss.term(model, batch, outputs, generator)
+def _check_denominator(trial: _Trial) -> None:
+    def of(items: Sequence[PromptedExample]) -> float:
+        return float(trial.loss.denominator(trial.model.collate(items), trial.model.facts))
 
-
-def _check_denominator(contract: Contract, loss: Loss, model: SpeechModel, items: list[PromptedExample]) -> None:
-    def of(some: list[PromptedExample]) -> float:
-        return float(loss.denominator(model.collate(some), model.facts))
-
-    whole = of(items)
+    contract, whole = trial.contract, of(trial.items)
     contract.holds(math.isfinite(whole) and whole > 0, f"its denominator is {whole}", Loss.denominator)
-    contract.holds(of(items) == whole, "its denominator is another one the second time", Loss.denominator)
-    parts = of(items[:1]) + of(items[1:])
+    contract.holds(of(trial.items) == whole, "its denominator is another one the second time", Loss.denominator)
+    parts = of(trial.items[:1]) + of(trial.items[1:])
     contract.holds(
         math.isclose(parts, whole, rel_tol=1e-9),
         f"denominators do not add up: two batches give {parts:g}, together they give {whole:g}",
@@ -91,51 +127,48 @@ def _check_denominator(contract: Contract, loss: Loss, model: SpeechModel, items
     )
 
 
-def _check_term(contract: Contract, loss: Loss, model: SpeechModel, items: list[PromptedExample]) -> LossTerm:
+def _check_term(trial: _Trial) -> LossTerm:
     import torch
 
-    model.network.eval()
-    batch = model.collate(items)
+    contract = trial.contract
+    trial.model.network.eval()
     with torch.no_grad():
-        _, term = _asked(loss, model, batch)
-        if term is None:
-            contract.broken(f"it gives None on {model.facts.checkpoint}: name a family that it works on", Loss.term)
-        _, again = _asked(loss, model, batch)
+        term, again = trial.asked(trial.items), trial.asked(trial.items)
+    if term is None or again is None:
+        contract.broken("it gives None: name a family, and strategies, that it works with", Loss.term)
     total = term.total
     contract.holds(total.ndim == 0 and total.dtype == torch.float32, "its total is no float32 scalar", LossTerm)
     contract.holds(bool(torch.isfinite(total)), f"its total is {float(total)}", Loss.term)
-    contract.holds(again and torch.equal(again.total, total), "the second time it gives another total", Loss.term)
+    contract.holds(torch.equal(again.total, total), "the second time it gives another total", Loss.term)
     contract.holds(0 <= term.covered <= term.coverable, f"it covered {term.covered} of {term.coverable}", LossTerm)
     if term.sums_B is not None:
-        _check_items(contract, loss, model, items, term)
+        _check_items(trial, term, term.sums_B)
     return term
 
 
-def _check_items(
-    contract: Contract, loss: Loss, model: SpeechModel, items: list[PromptedExample], term: LossTerm
-) -> None:
+def _check_items(trial: _Trial, term: LossTerm, sums_B: torch.Tensor) -> None:
     """Sums by item: they add up, and are what each item gives when it is alone in a batch."""
     import torch
 
-    assert term.sums_B is not None
-    total = float(term.sums_B.sum())
+    contract, total = trial.contract, float(sums_B.sum())
     contract.holds(
         math.isclose(total, float(term.total), rel_tol=ROUNDING, abs_tol=ROUNDING),
         f"its sums by item give {total:g}, its total is {float(term.total):g}",
         LossTerm,
     )
     if term.counts_B is not None:
-        counted, divisor = float(term.counts_B.sum()), loss.denominator(model.collate(items), model.facts)
+        counted = float(term.counts_B.sum())
+        divisor = trial.loss.denominator(trial.model.collate(trial.items), trial.model.facts)
         contract.holds(
             math.isclose(counted, divisor, rel_tol=ROUNDING),
             f"its counts by item give {counted:g}, its denominator is {divisor:g}",
             LossTerm,
         )
-    for number, item in enumerate(items):
+    for number, item in enumerate(trial.items):
         with torch.no_grad():
-            _, alone = _asked(loss, model, model.collate([item]))
+            alone = trial.asked([item])
         assert alone is not None
-        there = float(term.sums_B[number])
+        there = float(sums_B[number])
         contract.holds(
             math.isclose(float(alone.total), there, rel_tol=10 * ROUNDING, abs_tol=ROUNDING),
             f"item {number} has {float(alone.total):g} alone and {there:g} beside others",
@@ -143,18 +176,12 @@ def _check_items(
         )
 
 
-def _check_gradient(
-    contract: Contract,
-    loss: Loss,
-    model: SpeechModel,
-    items: list[PromptedExample],
-    trained: Mapping[str, torch.nn.Parameter],
-) -> None:
+def _check_gradient(trial: _Trial) -> None:
     """It is finite, is there, and is the slope of the value: a small step along it lowers the loss as it says."""
     import torch
 
-    batch, parameters = model.collate(items), list(trained.values())
-    _, term = _asked(loss, model, batch)
+    contract, parameters = trial.contract, list(trial.trained.values())
+    term = trial.asked(trial.items)
     assert term is not None
     contract.holds(term.total.requires_grad, "no gradient comes out of it", Loss.term)
     found = torch.autograd.grad(term.total, parameters, allow_unused=True)
@@ -162,16 +189,17 @@ def _check_gradient(
     contract.holds(all(bool(torch.isfinite(slope).all()) for _, slope in pairs), "its gradient is not finite", Loss)
     square = sum(float(slope.double().square().sum()) for _, slope in pairs)
     contract.holds(square > 0, "its gradient is zero on everything that is trained", Loss.term)
-    wish = 1e-3 * max(abs(float(term.total.detach())), 1e-3)
+    value = float(term.total.detach())
+    wish = 1e-3 * max(abs(value), 1e-3)
     before = [one.detach().clone() for one, _ in pairs]
     with torch.no_grad():
         for one, slope in pairs:
             one.sub_(slope, alpha=wish / square)
-        _, lower = _asked(loss, model, batch)
-        for (one, _), value in zip(pairs, before, strict=True):
-            one.copy_(value)
+        lower = trial.asked(trial.items)
+        for (one, _), kept in zip(pairs, before, strict=True):
+            one.copy_(kept)
     assert lower is not None
-    fell = float(term.total.detach().double() - lower.total.double())
+    fell = value - float(lower.total)
     contract.holds(
         0.5 * wish < fell < 1.5 * wish,
         f"its gradient is not that of its value: a step that should lower it by {wish:.3g} lowers it by {fell:.3g}",
@@ -179,48 +207,39 @@ def _check_gradient(
     )
 
 
-def _check_zero_weight(
-    contract: Contract,
-    loss: Loss,
-    model: SpeechModel,
-    items: list[PromptedExample],
-    trained: Mapping[str, torch.nn.Parameter],
-) -> None:
+def _check_zero_weight(trial: _Trial) -> None:
     """With weight 0 a step gets the same gradients, bit for bit, and nothing else of the model is touched."""
     import torch
 
-    batch, parameters = model.collate(items), list(trained.values())
+    contract, model, loss, parameters = trial.contract, trial.model, trial.loss, list(trial.trained.values())
     state = {name: value.detach().clone() for name, value in model.network.state_dict().items()}
-    model.network.train()
 
-    def gradients(weighted: bool) -> tuple[Any, ...]:
-        torch.manual_seed(3)
-        outputs = model.forward(batch)
-        total: Any = None if weighted else talker_loss(outputs)
-        if weighted:
-            kept, drawn = _tensors(outputs), torch.get_rng_state()
-            term = loss.term(model, batch, outputs, torch.Generator().manual_seed(4))
-            contract.holds(
-                torch.equal(torch.get_rng_state(), drawn),
-                "it draws from torch's own generator instead of the one that it is given",
-                Loss.term,
-            )
-            changed = [name for name, value in _tensors(outputs).items() if not torch.equal(value, kept[name])]
-            contract.holds(not changed, f"it changes the outputs of the model: {listed(changed)}", Loss.term)
-            assert term is not None
-            total = talker_loss(outputs) + 0.0 * term.total / loss.denominator(batch, model.facts)
+    def with_the_loss() -> tuple[Any, ...]:
+        batch, outputs = trial.forward(trial.items)
+        kept, drawn = _tensors(outputs), torch.get_rng_state()
+        term = loss.term(model, batch, outputs, torch.Generator().manual_seed(4))
+        contract.holds(
+            torch.equal(torch.get_rng_state(), drawn),
+            "it draws from torch's own generator instead of the one that it is given",
+            Loss.term,
+        )
+        changed = [name for name, value in _tensors(outputs).items() if not torch.equal(value, kept[name])]
+        contract.holds(not changed, f"it changes the outputs of the model: {listed(changed)}", Loss.term)
+        assert term is not None
+        total = talker_loss(outputs) + 0.0 * term.total / loss.denominator(batch, model.facts)
         return torch.autograd.grad(total, parameters, allow_unused=True)
 
+    model.network.train()
     try:
-        with torch.random.fork_rng(devices=[]):
-            without, weighted = gradients(False), gradients(True)
+        without = torch.autograd.grad(talker_loss(trial.forward(trial.items)[1]), parameters, allow_unused=True)
+        weighted = with_the_loss()
     finally:
         model.network.eval()
-    for name, one, two in zip(trained, without, weighted, strict=True):
-        same = not bool(two.any()) if one is None and two is not None else one is two or torch.equal(one, two)
+    for name, one, two in zip(trial.trained, without, weighted, strict=True):
+        same = (two is None or not bool(two.any())) if one is None else two is not None and torch.equal(one, two)
         contract.holds(same, f"weight 0 is not absence: the gradient of {name} is another one", Loss)
     moved = [name for name, value in model.network.state_dict().items() if not torch.equal(value, state[name])]
-    contract.holds(not moved, f"it changes weights of the model: {listed(moved)}", Loss.term)
+    contract.holds(not moved, f"weight 0 is not absence: it changes {listed(moved)} of the model", Loss.term)
 
 
 def talker_loss(outputs: TalkerOutputs) -> torch.Tensor:
@@ -231,30 +250,30 @@ def talker_loss(outputs: TalkerOutputs) -> torch.Tensor:
 
 
 def _tensors(outputs: TalkerOutputs) -> dict[str, torch.Tensor]:
-    names = ("logits_NV", "targets_N", "item_N", "hidden_MH", "codes_MQ", "item_M")
+    names = ("logits_NV", "targets_N", "item_N", "hidden_MH", "codes_MQ", "item_M", "base_logits_NV")
     return {name: getattr(outputs, name).detach().clone() for name in names if getattr(outputs, name) is not None}
 
 
-def _check_share(contract: Contract, loss: Loss, model: SpeechModel, items: list[PromptedExample], draws: int) -> None:
+def _check_share(trial: _Trial, draws: int) -> None:
     import torch
 
-    batch, drawn = model.collate(items), []
+    contract, loss, drawn = trial.contract, trial.loss, []
     with torch.no_grad():
-        outputs = model.forward(batch)
-        full = loss.term(model, batch, outputs, None)
-        for seed in range(draws):
-            term = loss.term(model, batch, outputs, torch.Generator().manual_seed(seed))
+        batch, outputs = trial.forward(trial.items)
+        full = loss.term(trial.model, batch, outputs, None)
+        for seed in [*range(draws), 0]:
+            term = loss.term(trial.model, batch, outputs, torch.Generator().manual_seed(seed))
             assert term is not None
             drawn.append(float(term.total))
-        again = loss.term(model, batch, outputs, torch.Generator().manual_seed(0))
-    assert full is not None and again is not None
-    contract.holds(float(again.total) == drawn[0], "one seed gives two different totals", Loss.term)
+    assert full is not None
+    again, whole = drawn.pop(), float(full.total)
+    contract.holds(again == drawn[0], "one seed gives two different totals", Loss.term)
     mean = math.fsum(drawn) / draws
     deviation = math.sqrt(math.fsum((one - mean) ** 2 for one in drawn) / (draws - 1))
-    allowed = ERRORS * deviation / math.sqrt(draws) + ROUNDING * max(1.0, abs(float(full.total)))
+    allowed = ERRORS * deviation / math.sqrt(draws) + ROUNDING * max(1.0, abs(whole))
     contract.holds(
-        abs(mean - float(full.total)) <= allowed,
-        f"drawn shares are biased: their mean over {draws} draws is {mean:.5g}, all of it is {float(full.total):.5g}, "
+        abs(mean - whole) <= allowed,
+        f"drawn shares are biased: their mean over {draws} draws is {mean:.5g}, all of it is {whole:.5g}, "
         f"and chance explains {allowed:.3g}",
         Loss.term,
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import made_for_data
+import made_for_training
 import pytest
 from builtin_makers import MAKERS, Bench, maker_of
 
 from kathrine.catalog import Catalog
 from kathrine.kinds import KINDS
 
+FILLED_BY = (made_for_data, made_for_training)
 CATALOG = Catalog.load()
 BUILT_IN = [
     (kind, name)
