@@ -54,7 +54,7 @@ def test_the_folder_is_complete_and_says_what_was_measured(run, export) -> None:
         "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
-        "kathrine.json",
+        "manifest.json",
         "language_tag.json",
         "language_tag.safetensors",
         "recipe.toml",
@@ -159,13 +159,13 @@ def test_the_card_is_valid_and_names_base_recipe_and_hours(export) -> None:
     assert {"text-to-speech", "kathrine", "norwegian"} <= set(data["tags"])
     for words in ("39.5", "CC0-1.0", "librivox", "text_projection", "kathrine:tiny", "0.002"):
         assert words in card.text
-    note = json.loads((export.folder / "kathrine.json").read_text())
+    note = json.loads((export.folder / "manifest.json").read_text())
     assert note["base"]["checkpoint"] == "kathrine:tiny" and note["base"]["revision"]
-    assert set(note["sha256"]) == set(export.files) - {"kathrine.json"}
+    assert set(note["sha256"]) == set(export.files) - {"manifest.json"}
 
 
 def test_no_path_of_this_machine_is_published(run, export) -> None:
-    for name in ("README.md", "recipe.toml", "kathrine.json", "adapter_config.json"):
+    for name in ("README.md", "recipe.toml", "manifest.json", "adapter_config.json"):
         assert str(run.folder) not in (export.folder / name).read_text(), name
     recipe = tomllib.loads((export.folder / "recipe.toml").read_text())
     assert recipe["run"] == {"seed": 7} and recipe["data"][0]["path"] == "mine.jsonl"
@@ -223,7 +223,7 @@ def test_an_altered_or_foreign_folder_is_refused(run, tmp_path: Path) -> None:
     with pytest.raises(KathrineError, match=r"text_projection\.safetensors is missing or altered"):
         load_adapter(tiny_model(), tmp_path / "out")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(KathrineError, match=r"holds no kathrine\.json"):
+    with pytest.raises(KathrineError, match=r"holds no manifest\.json"):
         load_adapter(tiny_model(), tmp_path / "empty")
 
 

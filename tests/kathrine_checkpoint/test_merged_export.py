@@ -152,7 +152,7 @@ def test_the_card_and_the_note(run, export) -> None:
     card = ModelCard.load(export.folder / "README.md")
     assert card.data.to_dict()["base_model_relation"] == "finetune"
     assert "norwegian" in card.text and "update stored in talker" in card.text
-    note = json.loads((export.folder / "kathrine.json").read_text())
+    note = json.loads((export.folder / "manifest.json").read_text())
     assert note["languages"] == {"norwegian": 2100} and note["dtype"] == "fp32"
     assert {"config.json", "model.safetensors", "vocab.json", "speech_tokenizer/model.safetensors"} <= set(export.files)
 
