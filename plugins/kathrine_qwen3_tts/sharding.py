@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def save_weights(state: Mapping[str, torch.Tensor], folder: Path, max_shard_bytes: int = 0) -> list[str]:
     """Write tensors as `model.safetensors`, or, above `max_shard_bytes` (0: never), as
-    `model-00001-of-0000N.safetensors` and so on with `model.safetensors.index.json`. A tensor is never divided. Returns: the names of the weight files.
+    `model-00001-of-0000N.safetensors` and so on with `model.safetensors.index.json`.
+
+    A tensor is never divided. Returns: the names of the weight files.
     """
     from huggingface_hub import split_torch_state_dict_into_shards
     from safetensors.torch import save_file
