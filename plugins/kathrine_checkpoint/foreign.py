@@ -51,12 +51,16 @@ def describe(folder: Path) -> AdapterFacts | None:
 
 
 def refuse_remains(folder: Path, projection: bool) -> None:
-    """Refuse an adapter of kathrine's whose manifest is gone, where its recipe trained what is not there.
+    """Refuse an adapter of kathrine's whose manifest is damaged, or gone where its recipe trained what is not there.
 
     Given: projection, whether a text projection lies in the folder. Raises: KathrineError.
     """
     import tomllib
 
+    try:
+        json.loads((folder / MANIFEST).read_text(encoding="utf-8") if (folder / MANIFEST).is_file() else "{}")
+    except ValueError as error:
+        raise KathrineError(f"{folder / MANIFEST} is not valid JSON ({error})", "copy the folder again") from error
     recipe = folder / RECIPE
     try:
         document = tomllib.loads(recipe.read_text(encoding="utf-8")) if recipe.is_file() else {}
