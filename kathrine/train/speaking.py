@@ -165,9 +165,9 @@ def find_voice(
         return voice_of(session.reference, transcript_ids=ids, **settings)
     if len(facts.speakers) == 1:
         return speaker_voice(facts, facts.speakers[0])
-    if facts.speakers:
-        raise KathrineError("whose voice?", f"--voice with one of {listing(facts.speakers)}")
     if loaded.family.open_speaker_encoder(loaded.workspace, loaded.device) is None:
+        if facts.speakers:
+            raise KathrineError("whose voice?", f"--voice with one of {listing(facts.speakers)}")
         return Voice("the model's own")
     return run_voice(loaded) or voice_of(
         sample_recording(), whose="a bundled sample (--reference gives another)", **settings

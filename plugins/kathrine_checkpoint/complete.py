@@ -90,8 +90,7 @@ class CompleteExporter(CheckpointExporter):
                 "kind": self.name,
                 "dtype": dtype,
                 "voices": {voice.name: voice.document() for voice in voices},
-                "checks": findings.checks,
-                "notes": findings.notes,
+                **findings.document(),
             }
             write_manifest(partial, run, facts)
         for note in findings.notes:

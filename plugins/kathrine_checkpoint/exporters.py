@@ -115,7 +115,7 @@ class Adapter(CheckpointExporter):
             findings = compare(run, reloaded, exact=True, what=what)
             speak(run, reloaded, run.family, partial, findings, exact=precision == "fp32", what=what)
             self._card(run, partial, "adapter", self._usage(run, facts), findings.checks)
-            write_manifest(partial, run, {**facts, "checks": findings.checks, "notes": findings.notes})
+            write_manifest(partial, run, {**facts, **findings.document()})
         for note in findings.notes:
             progress.warn(f"{what}: {note}")
         notes = () if facts["adapters"] else ("no LoRA was trained, so there is no adapter_config.json",)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kathrine.components import FinishedRun, ModelFamily, SpeechModel
 from kathrine.errors import KathrineError
@@ -37,10 +37,15 @@ REPORT = "nothing was kept of this export; please report it together with the re
 
 @dataclass(slots=True)
 class Findings:
-    """checks: name -> measured value or sentence. notes: what a user should act on."""
+    """checks: name -> measured value or sentence. notes: what a user should act on. spoken: each take, with its `file`."""
 
     checks: dict[str, float | str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    spoken: list[dict[str, Any]] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """As the manifest has it."""
+        return {"checks": self.checks, "notes": self.notes, "spoken": self.spoken}
 
 
 def compare(run: FinishedRun, reloaded: SpeechModel, exact: bool, what: str, remedy: str = "") -> Findings:
@@ -118,13 +123,18 @@ def speak(
             f"{what} says {spoken.text!r}{name} in other codes than the run's model, from frame {equal} on", REPORT
         )
     write_wave(folder / sample, spoken.wave, spoken.sample_rate)
-    findings.checks |= {
-        f"sentence{name}": spoken.text,
-        f"take{name}": str(sample),
-        f"seconds spoken{name}": len(spoken.wave) / spoken.sample_rate,
-        f"flags{name}": ", ".join(spoken.flags) or "none",
-        f"codes{name}": "as the run's" if same else f"as the run's for {equal} of {len(own.codes_TQ)} frames",
+    codes = "as the run's" if same else f"as the run's for {equal} of {len(own.codes_TQ)} frames"
+    findings.checks |= {f"codes{name}": codes, f"flags{name}": ", ".join(spoken.flags) or "none"}
+    take = {
+        "file": sample.as_posix(),
+        "text": spoken.text,
+        "voice": speaker or "",
+        "seconds": len(spoken.wave) / spoken.sample_rate,
+        "stop": spoken.stop,
+        "flags": list(spoken.flags),
+        "codes": codes,
     }
+    findings.spoken.append(take)
     told = [flag for flag in spoken.flags if flag in GRAVE or flag not in own.flags]
     if told:
         as_before = "; the run's model says it so too" if set(told) <= set(own.flags) else ""
