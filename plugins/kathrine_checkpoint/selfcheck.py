@@ -37,7 +37,7 @@ REPORT = "nothing was kept of this export; please report it together with the re
 
 @dataclass(slots=True)
 class Findings:
-    """checks: name -> measured value or sentence. notes: what a user should act on. spoken: each take, with its `file`."""
+    """checks: name -> measured value or sentence. notes: what a user should act on. spoken: each take."""
 
     checks: dict[str, float | str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
