@@ -129,7 +129,7 @@ class Language(Component):
 
     @abstractmethod
     def test_sentences(self) -> tuple[str, ...]:
-        """Sentences to listen to, hardest sounds first."""
+        """Sentences to listen to, hardest sounds first, written as they are spoken: `normalise` changes nothing."""
 
     def evaluation_sentences(self) -> tuple[str, ...]:
         """The fixed set that `kathrine evaluate` measures on, as it is written; empty: it has to be given one.

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from kathrine.components.base import Component, Progress
 from kathrine.types import (
@@ -170,6 +170,9 @@ class ModelFamily(Component):
     """
 
     kind = "model"
+    tiny: ClassVar[str] = ""
+    """The `checkpoint` that the family embeds: a few small layers for tests and smoke profiles, built in the workspace
+    without network; empty where it has none."""
 
     @abstractmethod
     def facts(self, workspace: Workspace) -> ModelFacts | None:

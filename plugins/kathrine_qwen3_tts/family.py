@@ -130,6 +130,7 @@ class Qwen3TtsFamily(ModelFamily):
     """Qwen3-TTS, 12 Hz: base and custom_voice, 0.6B and 1.7B."""
 
     name = "qwen3_tts"
+    tiny = "kathrine:tiny"
     Options = Qwen3TtsOptions
     options: Qwen3TtsOptions
 
