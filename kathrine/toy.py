@@ -274,8 +274,15 @@ class ToyFamily(ModelFamily):
         weights: Mapping[str, torch.Tensor],
         dtype: str,
         languages: Mapping[str, int],
+        *,
+        max_shard_bytes: int = 0,
+        voices: Mapping[str, int] | None = None,
+        keep_base: bool = True,
     ) -> tuple[str, ...]:
         from safetensors.torch import save_file
+
+        if voices:
+            raise KathrineError("model.toy brings no speakers of its own", "use export.merged")
 
         folder.mkdir(parents=True, exist_ok=True)
         save_file(dict(weights), str(folder / "model.safetensors"))

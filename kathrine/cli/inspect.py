@@ -10,7 +10,7 @@ import click
 
 from kathrine.catalog import Catalog
 from kathrine.errors import KathrineError
-from kathrine.inspect.adapters import recognised
+from kathrine.inspect.adapters import base_commit, recognised
 from kathrine.inspect.census import Census, count_parts, module_tree
 from kathrine.inspect.show import as_json, parts_table, self_test_table, tree_view
 from kathrine.inspect.target import find_target
@@ -54,7 +54,8 @@ def command(
     adapter = recognised(Path(model), catalog)
     if adapter is not None and not adapter[1].checkpoint:
         raise KathrineError(f"{model} does not say which base model it belongs to", "inspect the base model itself")
-    target = find_target(adapter[1].checkpoint if adapter else model, recipe, catalog, workspace)
+    base, commit = (adapter[1].checkpoint, base_commit(adapter[1])) if adapter else (model, "")
+    target = find_target(base, recipe, catalog, workspace, revision=commit)
     if checkpoint != "best" and target.run is None:
         raise KathrineError(f"--checkpoint is for runs, and {model} is none", "leave it out")
     facts = target.family.facts(workspace)

@@ -6,17 +6,20 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from kathrine.components.base import Component, Progress
 from kathrine.components.data import Source
 from kathrine.components.model import ModelFamily, SpeechModel
 from kathrine.components.training import Strategy
-from kathrine.types import AdapterFacts, Claim, ExportResult
+from kathrine.types import AdapterFacts, Claim, ExportResult, Spoken
 from kathrine.workspace import Workspace
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+
+    from kathrine.corpus.mixture import Corpus
 
 
 class Tracker(Component):
@@ -30,7 +33,7 @@ class PlannedRun:
     """What is known of a run before its first step.
 
     document: the resolved recipe. language: the recipe's tag, empty where it has none. sources: by data entry.
-    exporters: all of the recipe, in its order.
+    exporters: all of the recipe, in its order. languages: tags that strategies will bring, by name the row.
     """
 
     name: str
@@ -40,6 +43,15 @@ class PlannedRun:
     language: str
     sources: Mapping[str, Source]
     exporters: Sequence[Exporter]
+    languages: Mapping[str, int] = field(default_factory=dict)
+
+
+class Speaking(Protocol):
+    """`FinishedRun.speak`."""
+
+    def __call__(
+        self, model: SpeechModel, family: ModelFamily, speaker: str | None = None, embedding_H: np.ndarray | None = None
+    ) -> Spoken | None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -48,8 +60,13 @@ class FinishedRun:
 
     folder: the run's. recipe: the resolved document. model: with strategies applied and the weights that are to
     be exported in place (`weights_from` says which). trainable: these weights by checkpoint name, float32 on the
-    CPU. validation_loss: teacher-forced talker loss of a model on a fixed held-out batch, for self-checks; works
-    for any model of the same family. data: one line of facts per data entry (hours, licence).
+    CPU. For self-checks, of any model of the same family: validation_loss, teacher-forced talker loss on a fixed
+    held-out batch; text_gain, that loss with another utterance's text less the loss with the right one, None where no
+    two say different things; speak, the run's first test sentence said greedily within a short budget, decoded by the
+    family that is given with the model; in the run's voice, or in that of a speaker whom the model brings, or of an
+    embedding; None where there is nothing to say. data: one line of facts per data entry (hours, licence). corpus:
+    what was trained on. profile: of the recipe. versions: of Python, packages and plugins. drift: how far each part
+    has moved, as in `drift.json`.
     """
 
     folder: Path
@@ -63,8 +80,14 @@ class FinishedRun:
     weights_from: str
     step: int
     validation_loss: Callable[[SpeechModel], float]
+    text_gain: Callable[[SpeechModel], float | None]
+    speak: Speaking
     language: str = ""
     data: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    corpus: Corpus | None = None
+    profile: str = ""
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    drift: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Exporter(Component):
@@ -85,6 +108,10 @@ class Exporter(Component):
 
         Raises: KathrineError where not even that can be found out.
         """
+        return iter(())
+
+    def before_training(self, plan: PlannedRun, corpus: Corpus) -> Iterator[str]:
+        """Sentences about what would fail after training, asked once the corpus is there and before the first step."""
         return iter(())
 
     @classmethod

@@ -127,6 +127,15 @@ class SpeechModel(ABC):
 
         raise KathrineError(f"{self.facts.family} has no language tags", "leave strategy.language_tag out")
 
+    def voice_table(self) -> str:
+        """Official name of the table in which a speaker whom the model brings has a row: that speaker's embedding.
+
+        Raises: KathrineError where there is none.
+        """
+        from kathrine.errors import KathrineError
+
+        raise KathrineError(f"{self.facts.family} brings no speakers of its own", "leave export.custom_voice out")
+
     def add_language(self, language: str, row: int, start_H: torch.Tensor) -> torch.nn.Parameter:
         """Give the model a tag of its own for `language`: a new float32 vector put in by the prompt layout.
 
@@ -207,6 +216,17 @@ class ModelFamily(Component):
     def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> SpeechModel:
         """The model with frozen weights in `dtype` ("fp32" or "bf16"), in eval mode."""
 
+    def voice_rows(
+        self, workspace: Workspace, wanted: Mapping[str, int | None], languages: Mapping[str, int]
+    ) -> tuple[dict[str, int], list[str]]:
+        """Where speakers can be added to those that the model brings.
+
+        Given: wanted, by name the row, None for the next one that is free; languages, tags that will be added too.
+        Returns: the row of each name, and a sentence for everything that stands against it; where the configuration
+        is not at hand, no rows and what is known without it. Needs no torch.
+        """
+        return {}, [f"model.{self.name} brings no speakers of its own: use export.merged"]
+
     def write_checkpoint(
         self,
         workspace: Workspace,
@@ -214,11 +234,17 @@ class ModelFamily(Component):
         weights: Mapping[str, torch.Tensor],
         dtype: str,
         languages: Mapping[str, int],
+        *,
+        max_shard_bytes: int = 0,
+        voices: Mapping[str, int] | None = None,
+        keep_base: bool = True,
     ) -> tuple[str, ...]:
         """A complete checkpoint in the official layout, written atomically; returns its files.
 
-        Given: weights, float32 by official name; languages, tags to add to the configuration.
-        Raises: KathrineError for a family that can not.
+        Given: weights, float32 by official name; languages, tags to add to the configuration; max_shard_bytes, above
+        which weights are divided into several files (0: never); voices, speakers to add to those that the model
+        brings, by name the row, whose embeddings stand in `weights` already; keep_base, whether a model with voices
+        still takes other voices from recordings. Raises: KathrineError for a family that can not.
         """
         from kathrine.errors import KathrineError
 

@@ -25,12 +25,17 @@ class Target:
 
 
 def find_target(
-    name: str, recipe: Recipe | None, catalog: Catalog, workspace: Workspace, progress: Progress | None = None
+    name: str,
+    recipe: Recipe | None,
+    catalog: Catalog,
+    workspace: Workspace,
+    progress: Progress | None = None,
+    revision: str = "",
 ) -> Target:
     """Resolve what a user named.
 
     Given: name, a run folder, a model folder, a Hub id or an embedded name; recipe, already loaded, or None; progress,
-    where a model that is not known here may be fetched.
+    where a model that is not known here may be fetched; revision, of a model on the Hub, empty for the newest.
     Raises: KathrineError for a name that no installed model family knows.
     """
     folder = Path(name).expanduser()
@@ -42,14 +47,14 @@ def find_target(
         raise KathrineError(f"{name} is a file", "name the folder of a model or of a run")
     families = [catalog.component("model", one) for one in catalog.names("model")]
     for family in families:
-        pointed = family(family.Options(checkpoint=name))  # type: ignore[call-arg]
+        pointed = family(family.Options(checkpoint=name, revision=revision))  # type: ignore[call-arg]
         assert isinstance(pointed, ModelFamily)
         if pointed.facts(workspace) is not None:
             return Target(pointed, recipe, None)
     if progress is not None and HUB_ID.fullmatch(name):
         refused = []
         for family in families:
-            pointed = family(family.Options(checkpoint=name))  # type: ignore[call-arg]
+            pointed = family(family.Options(checkpoint=name, revision=revision))  # type: ignore[call-arg]
             try:
                 pointed.fetch(workspace, progress)  # type: ignore[attr-defined]
             except KathrineError as error:

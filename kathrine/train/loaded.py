@@ -12,7 +12,7 @@ from kathrine.catalog import Catalog
 from kathrine.components import Exporter, Language, ModelFamily, Progress, SpeechModel, Strategy
 from kathrine.corpus.prepared import known_facts
 from kathrine.errors import KathrineError
-from kathrine.inspect.adapters import recognised
+from kathrine.inspect.adapters import base_commit, recognised
 from kathrine.inspect.target import RUN_RECIPE, find_target
 from kathrine.recipe.plan import claims
 from kathrine.recipe.recipe import Recipe, load_recipe
@@ -124,13 +124,15 @@ def run_of(name: str, checkpoint: str | None) -> tuple[Path | None, str]:
     return None, ""
 
 
-def _load_model(place: str, wish: Wish, catalog: Catalog, workspace: Workspace, progress: Progress) -> Loaded:
+def _load_model(
+    place: str, wish: Wish, catalog: Catalog, workspace: Workspace, progress: Progress, revision: str = ""
+) -> Loaded:
     if wish.without or wish.scale is not None:
         raise KathrineError(
             f"{place} is a complete model: nothing of it can be left out or scaled",
             "compare it with its base model, or name the run or the adapter",
         )
-    target = find_target(place, None, catalog, workspace, None if wish.offline else progress)
+    target = find_target(place, None, catalog, workspace, None if wish.offline else progress, revision)
     with progress.task("loading the model"):
         target.family.fetch(workspace, progress, offline=wish.offline)
         model = target.family.load(workspace, wish.device, wish.precision)
@@ -152,7 +154,9 @@ def _load_adapter(
         raise KathrineError(f"{facts.folder} does not say which base model it belongs to", "MODEL --adapter FOLDER")
     refuse_unknown(wish.without, facts.parts, str(facts.folder))
     plain = Wish(device=wish.device, precision=wish.precision, offline=wish.offline)
-    loaded = _load_model(base, plain, catalog, workspace, progress)
+    # The commit that it was trained on, not the newest one: the adapter fits no other.
+    commit = base_commit(facts) if base == facts.checkpoint else ""
+    loaded = _load_model(base, plain, catalog, workspace, progress, commit)
     exporter.put_on(loaded.model, facts, wish.without, 1.0 if wish.scale is None else wish.scale)
     loaded.adapter = facts.folder
     loaded.model.network.eval()

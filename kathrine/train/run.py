@@ -21,7 +21,7 @@ from kathrine.recipe.recipe import Recipe
 from kathrine.shell import environment, program, same_command
 from kathrine.train.folder import RunFolder, check_same_run
 from kathrine.train.judging import choice_reason
-from kathrine.train.readiness import refuse_late_failures
+from kathrine.train.readiness import refuse_late_failures, refuse_missing_data
 from kathrine.train.reporting import ReportWatcher
 from kathrine.train.signals import Stopped, stopping
 from kathrine.train.state import TrainState, stage_documents
@@ -182,6 +182,8 @@ def _ready(
             corpus = corpus if corpus is not None else _prepare(recipe, workspace, progress)
         processes.wait()
     assert corpus is not None
+    if processes.first:
+        refuse_missing_data(recipe, workspace, corpus)
 
     # 4. The stages, and whether an older run would have had the same.
     stages = checked_stages(recipe, setup.sizes_of(recipe, corpus))

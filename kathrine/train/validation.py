@@ -101,6 +101,7 @@ class Validator:
                     if other is not None:
                         pairs.append((item, prompter.prompted(corpus, draw, other, chance)))
         self.items = right
+        self.pairs = pairs
         self.without_gain = [
             entry
             for entry, keys in self.keys.items()

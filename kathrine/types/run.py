@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from kathrine.types.model import ParameterSpec
+from kathrine.types.model import ParameterSpec, Stop
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,19 @@ class AdapterFacts:
     parts: tuple[str, ...]
     languages: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """A sentence that was said once. codes_TQ: int [T, Q]. wave: float32 [N], mono, at sample_rate. stop: why it ended;
+    flags: what is wrong with it, if anything, each a key of `kathrine.speech.checks.ADVICE`."""
+
+    text: str
+    codes_TQ: np.ndarray
+    wave: np.ndarray
+    sample_rate: int
+    stop: Stop
+    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

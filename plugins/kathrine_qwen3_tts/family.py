@@ -23,6 +23,7 @@ from kathrine_qwen3_tts.config import (
     known_names,
     layer_of,
     parameter_census,
+    part_of,
     read_config,
     taken_rows,
 )
@@ -40,7 +41,6 @@ def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint:
     """Facts from the two parsed configurations, config.json and speech_tokenizer/config.json."""
     talker = config["talker_config"]
     present = {part for _, _, part in parameter_census(dict(config))}
-    named = config["tts_model_type"] == "custom_voice"
     return ModelFacts(
         family=Qwen3TtsFamily.name,
         checkpoint=checkpoint,
@@ -52,7 +52,7 @@ def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint:
         parts=tuple(part for part in PARTS if part in present),
         languages={name: int(row) for name, row in talker["codec_language_id"].items()},
         taken_rows=taken_rows(dict(config)),
-        speakers=tuple(talker.get("spk_id") or {}) if named else (),
+        speakers=tuple(talker.get("spk_id") or {}),
         released=released_size(talker),
     )
 
@@ -261,6 +261,14 @@ class Qwen3TtsFamily(ModelFamily):
             raise KathrineError(f"{resolved.id} has no configuration", "fetch the checkpoint again")
         return load_model(resolved.path, facts, device=device, dtype=dtype)
 
+    def voice_rows(
+        self, workspace: Workspace, wanted: Mapping[str, int | None], languages: Mapping[str, int]
+    ) -> tuple[dict[str, int], list[str]]:
+        from kathrine_qwen3_tts.voices import voice_rows
+
+        configs = self._configs(workspace)
+        return ({}, []) if configs is None else voice_rows(configs[0], wanted, languages)
+
     def write_checkpoint(
         self,
         workspace: Workspace,
@@ -268,9 +276,20 @@ class Qwen3TtsFamily(ModelFamily):
         weights: Mapping[str, torch.Tensor],
         dtype: str,
         languages: Mapping[str, int],
+        *,
+        max_shard_bytes: int = 0,
+        voices: Mapping[str, int] | None = None,
+        keep_base: bool = True,
     ) -> tuple[str, ...]:
-        from kathrine_qwen3_tts.checkpoint import write_checkpoint
+        from kathrine_qwen3_tts.checkpoint import merged_tables, write_checkpoint
+        from kathrine_qwen3_tts.voices import voice_patch
 
-        patch = {"talker_config": {"codec_language_id": dict(languages)}} if languages else {}
-        out = write_checkpoint(folder, self.resolved(workspace).path, weights, patch, dtype)
+        base = self.resolved(workspace).path
+        patch = merged_tables(
+            {"talker_config": {"codec_language_id": dict(languages)}} if languages else {},
+            voice_patch(voices or {}, keep_base),
+        )
+        if not has_speaker_encoder(merged_tables(read_config(base), patch)):
+            weights = {name: value for name, value in weights.items() if part_of(name) != "speaker_encoder"}
+        out = write_checkpoint(folder, base, weights, patch, dtype, max_shard_bytes)
         return tuple(sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()))

@@ -121,6 +121,9 @@ class Qwen3TtsModel(SpeechModel):
     def language_table(self) -> str:
         return TAG_TABLE
 
+    def voice_table(self) -> str:
+        return TAG_TABLE
+
     def add_language(self, language: str, row: int, start_H: torch.Tensor) -> torch.nn.Parameter:
         table_VH = self.originals[TAG_TABLE]
         first, last = table_VH.shape[0] - TAG_ROWS, table_VH.shape[0] - 1
