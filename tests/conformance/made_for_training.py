@@ -13,6 +13,7 @@ from kathrine.testing import (
     check_model_family,
     check_strategy,
     check_tracker,
+    made_up_wave,
     tiny_family,
 )
 
@@ -97,3 +98,12 @@ def _(bench: Bench) -> None:
 @made("exporter", "merged")
 def _(bench: Bench) -> None:
     check_exporter(bench.make(dtype="fp32"), tiny_family(TINY), bench.workspace, everything())
+
+
+@made("exporter", "custom_voice")
+def _(bench: Bench) -> None:
+    import soundfile
+
+    soundfile.write(bench.folder / "kari.wav", made_up_wave("kari", 2.0, 24000), 24000)
+    exporter = bench.make(dtype="fp32", voices={"kari": str(bench.folder / "kari.wav")})
+    check_exporter(exporter, tiny_family(TINY), bench.workspace, everything())
