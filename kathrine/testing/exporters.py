@@ -32,10 +32,10 @@ def check_exporter(
 ) -> ExportResult:
     """An exporter keeps its contract on a short run of a family.
 
-    It writes a complete folder and says what is in it; the same run gives the same bytes again, but for dates; nothing in it names a
-    folder of this machine; after an interruption there is nothing under the final name; what lies there already is
-    never written over; what it can put back gives the run's own loss, and a damaged copy is refused; a strategy that
-    can not be folded is refused by one that folds.
+    It writes a complete folder and says what is in it; the same run gives the same bytes again, but for dates; nothing
+    in it names a folder of this machine; after an interruption there is nothing under the final name; what lies there
+    already is never written over; what it can put back gives the run's own loss, and a damaged copy is refused; a
+    strategy that can not be folded is refused by one that folds.
 
     Given: strategies, not applied yet, that it can export. Returns: what the last export gave. Raises:
     ConformanceError that says what is wrong.
