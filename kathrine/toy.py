@@ -250,7 +250,9 @@ class ToyFamily(ModelFamily):
         return toy_text
 
     def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]]:
-        return lambda text: tuple((number, letter.encode()) for number, letter in zip(toy_text(text), text, strict=True))
+        return lambda text: tuple(
+            (number, letter.encode()) for number, letter in zip(toy_text(text), text, strict=True)
+        )
 
     def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> ToyModel:
         import torch

@@ -34,8 +34,8 @@ def keys_of(folder: Path) -> frozenset[str]:
 
 
 def spoken_texts(folder: Path, wanted: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
-    """The spoken text of every training utterance, in the variant that its data entry is trained on most. Reads the texts
-    alone, shard by shard.
+    """The spoken text of every training utterance, in the variant that its data entry is trained on most. Reads the
+    texts alone, shard by shard.
 
     Given: a prepared corpus' folder; wanted, shares of text variants by data entry.
     """

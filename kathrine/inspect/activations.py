@@ -59,7 +59,9 @@ def activation_drift(
             continue
         other = sums["known"].get(name)
         made.append(
-            ActivationDrift(name, part, position, _ratio(found), _ratio(other) if other is not None else None, int(found[2]))
+            ActivationDrift(
+                name, part, position, _ratio(found), _ratio(other) if other is not None else None, int(found[2])
+            )
         )
     return made
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from kathrine.inspect.show import human_count, narrow_table
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -63,45 +65,44 @@ class LeverReport:
 
 def lever_table(report: LeverReport) -> RenderableType:
     """Every piece, sorted by gain per parameter; without a known language there is no column of cosines."""
-    from rich.table import Table
-
-    table = Table(title="levers, by gain per parameter", title_justify="left")
-    table.add_column("piece", no_wrap=True)
     known = report.known is not None
-    names = ["parameters", "gain / M par.", "gain", "grad norm", "grad / par.", *(["cosine"] if known else []), "Fisher"]
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
+    names = ["params", "gain/M", "gain", "norm", "RMS", *(["cosine"] if known else []), "Fisher"]
+    title = "levers, by gain per parameter (gain/M: per million parameters)"
+    table = narrow_table(title, ["piece"], names)
     for lever in report.measured.levers:
-        table.add_row(lever.name, *cells(lever, known))
+        numbers = cells(lever, known)
+        table.add_row(lever.name, human_count(lever.parameters).replace(" ", ""), *numbers)
     return table
 
 
 def cells(lever: Lever, known: bool) -> list[str]:
-    """A lever's numbers as text: gain per million parameters, - where there was no step or no gradient."""
-    numbers = [
+    """Gain per million parameters, gain, gradient norm and per parameter, cosine, Fisher, as text: - where there was no
+    step or no gradient."""
+    numbers: list[float | None] = [
         None if lever.gain_per_parameter is None else lever.gain_per_parameter * 1e6,
         lever.gain,
-        lever.gradient_norm,
-        lever.gradient_per_parameter,
-        *([lever.cosine] if known else []),
-        lever.fisher,
+        lever.gradient_norm if lever.reached else None,
+        lever.gradient_per_parameter if lever.reached else None,
+        lever.fisher if lever.reached else None,
     ]
-    if not lever.reached:
-        return [f"{lever.parameters:,}", "not in the loss", *("-" for _ in numbers[1:])]
-    return [f"{lever.parameters:,}", *("-" if value is None else f"{value:.3g}" for value in numbers)]
+    told = ["-" if value is None else three_digits(value) for value in numbers]
+    cosine = "-" if lever.cosine is None else f"{lever.cosine:.3f}"
+    return [*told[:-1], *([cosine] if known else []), told[-1]]
+
+
+def three_digits(value: float) -> str:
+    """A number in at most eight letters: 0.0178, 9.53e-5, -1.2e-10."""
+    small = value != 0 and abs(value) < 1e-3
+    mantissa, _, exponent = (f"{value:.2e}" if small else f"{value:.3g}").partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
 def drift_table(report: LeverReport) -> RenderableType:
     """Drift of what flows through a run's model, or why there is none."""
-    from rich.table import Table
-
     if report.activation_drift is None:
         return f"activation drift: not applicable: {report.activation_drift_missing}"
-    table = Table(title="activation drift, trained against base", title_justify="left")
-    table.add_column("what comes out of", no_wrap=True)
-    table.add_column("target", justify="right")
-    if report.known is not None:
-        table.add_column("known language", justify="right")
+    names = ["target", *(["known language"] if report.known is not None else [])]
+    table = narrow_table("activation drift, trained against base", ["what comes out of"], names)
     for one in report.activation_drift:
         known = [] if report.known is None else ["-" if one.known is None else f"{one.known:.3%}"]
         table.add_row(one.name, f"{one.target:.3%}", *known)
@@ -123,4 +124,7 @@ def lines(report: LeverReport) -> list[str]:
         told.append("no known language: --against RECIPE adds the cosine between the two gradients")
     terms = " + ".join(f"{weight:g} x {name}" if weight != 1 else name for name, weight in report.losses.items())
     told.append(f"loss: {terms}; step: {report.step:g} of the length of a piece's weights")
+    missing = [lever.name for lever in report.measured.levers if not lever.reached]
+    if missing:
+        told.append(f"the loss does not depend on {', '.join(missing)}: no gradient, no step")
     return told

@@ -3,8 +3,8 @@
 The loss L is the plain mean over utterances of each utterance's own loss, so that every utterance counts the same. With
 g the gradient of L in a piece of P parameters w: gradient norm |g|, gradient per parameter |g| / sqrt(P) (root mean
 square), cosine between g on the target and on the known language, empirical Fisher information: the sum over the
-parameters of the mean over utterances of the squared gradient of each utterance's loss (Kunstner et al. 2019 say what it
-is and is not), and gain L(w) - L(w - s |w| g / |g|) of a step of the relative length s on this piece alone.
+parameters of the mean over utterances of the squared gradient of each utterance's loss (Kunstner et al. 2019 say what
+it is and is not), and gain L(w) - L(w - s |w| g / |g|) of a step of the relative length s on this piece alone.
 
 Memory: the weights, and for one group of pieces at a time (at most `GROUP` parameters, or one larger piece) one
 utterance's gradient, the mean over each language and a stepped copy of one piece, all float32. Groups are freed before
@@ -137,7 +137,8 @@ def mean_loss(
             advance(1)
     if not math.isfinite(total):
         raise KathrineError(
-            f"the loss on the {which or 'target'} language is not finite", "these weights are broken: try an earlier checkpoint",
+            f"the loss on the {which or 'target'} language is not finite",
+            "these weights are broken: try an earlier checkpoint",
         )
     return total / len(batches)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from kathrine.types import Claim, ParameterSpec
 
@@ -63,5 +62,15 @@ def module_paths(specs: Sequence[ParameterSpec]) -> dict[str, tuple[str, int | N
     found: dict[tuple[str, int | None], list[list[str]]] = {}
     for spec in specs:
         found.setdefault((spec.part, position_of(spec)), []).append(spec.name.split(".")[:-1])
-    paths = {key: ".".join(commonprefix(modules)) for key, modules in found.items()}  # type: ignore[type-var]
+    paths = {key: ".".join(_common(modules)) for key, modules in found.items()}
     return {piece_name(*key): (*key, path) for key, path in paths.items() if path}
+
+
+def _common(paths: Sequence[Sequence[str]]) -> list[str]:
+    """What all paths begin with."""
+    begun = []
+    for names in zip(*paths, strict=False):  # as long as the shortest
+        if len(set(names)) > 1:
+            break
+        begun.append(names[0])
+    return begun

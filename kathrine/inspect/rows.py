@@ -1,12 +1,13 @@
 """The rows of the table of language tags: how long they are, what they are like, and whether one looks trained.
 
-Which free row a new language may take is written nowhere in a released checkpoint: a row that no configuration names can
-still have been trained. Two things tell, each against what chance gives a row of H numbers that nobody trained:
+Which free row a new language may take is written nowhere in a released checkpoint: a row that no configuration names
+can still have been trained. Two things tell, each against what chance gives a row of H numbers that nobody trained:
 
 - **its length**, where it is far from that of the other free rows. Of a random row the length varies by 1 / sqrt(2H) of
   itself, so more than `SPREADS` times that (or of the spread that free rows have, where that is larger) is no chance.
-- **its direction**, where it is closer to a row with a meaning than chance makes it. The cosine of two random rows varies
-  by 1 / sqrt(H), so more than `SPREADS` times that is no chance: a trained row leans to those that are used like it.
+- **its direction**, where it is closer to a row with a meaning than chance makes it. The cosine of two random rows
+  varies by 1 / sqrt(H), so more than `SPREADS` times that is no chance: a trained row leans to those that are used like
+  it.
 
 Both err to the side of caution: a table that was filled with copies of one row looks trained. A row of zeros looks
 untrained. With H below about `SPREADS` squared the direction can not tell.
@@ -45,7 +46,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. kind: language, control, speaker or free. nearest: rows with a meaning, greatest cosine first.
+    """One row. kind: language, control, speaker or free. nearest: of the rows with a meaning that are no codes, greatest cosine first.
     looks_trained: None for a row whose meaning is known; why: what of it looks trained, empty where nothing does."""
 
     row: int
@@ -96,11 +97,10 @@ def row_verdicts(table_VH: torch.Tensor, meanings: Mapping[int, RowMeaning], row
     free = [row for row in range(len(norms_V)) if row not in meanings]
     meant = [row for row, meaning in meanings.items() if meaning.kind != "unused" and norms_V[row] > 0]
     units_VH = table_VH / norms_V.clamp(min=1e-30).unsqueeze(1)
-    closest_K = torch.zeros(len(rows))
-    if meant and rows:
-        closest_K = (units_VH[list(rows)] @ units_VH[meant].T).max(dim=1).values
+    cosines_KM = units_VH[list(rows)] @ units_VH[meant].T if meant else torch.zeros(len(rows), 1)
+    closest_K, place_K = cosines_KM.max(dim=1)
     verdicts = {}
-    for row, closest in zip(rows, closest_K.tolist(), strict=True):
+    for row, closest, place in zip(rows, closest_K.tolist(), place_K.tolist(), strict=True):
         found = []
         others_F = norms_V[[other for other in free if other != row]]
         if norms_V[row] > 0 and len(others_F) >= FEWEST:
@@ -110,7 +110,9 @@ def row_verdicts(table_VH: torch.Tensor, meanings: Mapping[int, RowMeaning], row
             if abs(float(norms_V[row]) - middle) > SPREADS * spread:
                 found.append(f"its length {float(norms_V[row]):.3g} is far from that of other free rows, {middle:.3g}")
         if closest > SPREADS / width**0.5:
-            found.append(f"its cosine of {closest:.2f} to a row with a meaning is no chance in {width} dimensions")
+            which = meant[place]
+            name = meanings[which].name or f"{meanings[which].kind} {which}"
+            found.append(f"its cosine of {closest:.2f} to {name} is no chance in {width} dimensions")
         verdicts[row] = " and ".join(found)
     return verdicts
 
@@ -124,12 +126,13 @@ def inspect_rows(table_VH: torch.Tensor, meanings: Mapping[int, RowMeaning], nam
     free = [row for row in shown if row not in meanings]
     verdicts = row_verdicts(table_VH, meanings, free)
     meant = [row for row, kind in enumerate(kind_of) if kind not in ("unused", FREE)]
+    tags = [row for row in meant if kind_of[row] != "code"]
     rows = []
     for row in shown:
         meaning = meanings.get(row, RowMeaning(FREE))
         why = verdicts.get(row, "")
         trained = bool(why) if row in verdicts else None
-        near = nearest(table_VH, norms_V, row, meant, meanings)
+        near = nearest(table_VH, norms_V, row, tags, meanings)
         rows.append(Row(row, meaning.kind, meaning.name, float(norms_V[row]), near, trained, why))
     kinds = []
     for kind in dict.fromkeys(kind_of):
@@ -142,10 +145,10 @@ def inspect_rows(table_VH: torch.Tensor, meanings: Mapping[int, RowMeaning], nam
 
 
 def nearest(
-    table_VH: torch.Tensor, norms_V: torch.Tensor, row: int, meant: Sequence[int], meanings: Mapping[int, RowMeaning]
+    table_VH: torch.Tensor, norms_V: torch.Tensor, row: int, among: Sequence[int], meanings: Mapping[int, RowMeaning]
 ) -> tuple[Neighbour, ...]:
-    """The rows with a meaning that point most nearly where this one does; none for a row of zeros."""
-    others = [other for other in meant if other != row and norms_V[other] > 0]
+    """The rows that point most nearly where this one does; none for a row of zeros."""
+    others = [other for other in among if other != row and norms_V[other] > 0]
     if not others or norms_V[row] == 0:
         return ()
     cosines = (table_VH[others] @ table_VH[row]) / (norms_V[others] * norms_V[row])

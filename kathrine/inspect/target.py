@@ -19,8 +19,8 @@ RUN_RECIPE = "recipe.toml"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A model family pointed at a checkpoint. recipe: says what trains; run: the run's folder, where it is one or one of
-    its checkpoints."""
+    """A model family pointed at a checkpoint. recipe: says what trains; run: the run's folder, where it is one or one
+    of its checkpoints."""
 
     family: ModelFamily
     recipe: Recipe | None
@@ -46,8 +46,8 @@ def find_target(
 ) -> Target:
     """Resolve what a user named.
 
-    Given: name, a run folder or one of its checkpoints, a model folder, a Hub id or an embedded name; recipe, already loaded, or None; progress,
-    where a model that is not known here may be fetched.
+    Given: name, a run folder or one of its checkpoints, a model folder, a Hub id or an embedded name; recipe, already
+    loaded, or None; progress, where a model that is not known here may be fetched.
     Raises: KathrineError for a name that no installed model family knows.
     """
     folder = Path(name).expanduser()

@@ -1,8 +1,8 @@
 """How a tokenizer cuts a language, and which rows of the text embedding its corpus touches. No torch.
 
-A word is a run of letters (with apostrophes and hyphens inside). Tokens per word divides all tokens, those of spaces and
-punctuation too, by words: that is what a sentence costs. A letter falls apart where its bytes are in several tokens; a
-word is cut into single letters where it has two letters or more and no token holds two of them.
+A word is a run of letters (with apostrophes and hyphens inside). Tokens per word divides all tokens, those of spaces
+and punctuation too, by words: that is what a sentence costs. A letter falls apart where its bytes are in several
+tokens; a word is cut into single letters where it has two letters or more and no token holds two of them.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""How far training has moved a model from what it was, by named part and by piece: relative L2, written to `drift.json`,
-and the spectrum of each change, which `kathrine inspect RUN` shows.
+"""How far training has moved a model from what it was, by named part and by piece: relative L2, written to
+`drift.json`, and the spectrum of each change, which `kathrine inspect RUN` shows.
 
 Legend: for the weights w of a part before and v after, |v - w| / |w| over all of them together. Adapters count with
-what they add to the weights that they adapt (LoRA: scaling x B A), a language tag with its row of the table. The spectral
-norm of a change is its largest singular value: the most that it can stretch an input; its effective rank is exp of the
-entropy of its singular values divided by their sum (Roy & Vetterli 2007): 1 for one direction, R for R equal ones.
+what they add to the weights that they adapt (LoRA: scaling x B A), a language tag with its row of the table. The
+spectral norm of a change is its largest singular value: the most that it can stretch an input; its effective rank is
+exp of the entropy of its singular values divided by their sum (Roy & Vetterli 2007): 1 for one direction, R for R equal
+ones.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def drift_of(
     order: `relative_l2`, `change` and `base` (the two lengths), `parameters`, `changed` (parameters of the tensors that
     differ); `pieces`, the same of each piece that a strategy touched, with `strategies` and, with spectra,
     `spectral_norm` (the greatest of its weights) and `effective_rank` (the mean over its matrices that changed);
-    `touched`, what each strategy did; `not_measured`, why by strategy: those whose effect can not be written as weights.
+    `touched`, what each strategy did; `not_measured`, why by strategy: those whose effect can not be written as
+    weights.
     """
 
     def bring(name: str) -> torch.Tensor:
@@ -75,14 +77,12 @@ def drift_of(
             stack.enter_context(strategy.off())
         for spec in model.specs:
             weight = model.originals[spec.name].detach()
-            facts = {"parameters": weight.numel(), "base": _square(weight), "change": 0.0}
+            facts: dict[str, Any] = {"parameters": weight.numel(), "base": _square(weight), "change": 0.0}
             if spec.name in after:
                 change = after[spec.name] - weight.float().cpu()
                 facts["change"] = _square(change)
                 if spectra and facts["change"]:
-                    facts["spectrum"] = (
-                        thin_spectrum(thin[spec.name]) if spec.name in thin else spectrum(change)
-                    )
+                    facts["spectrum"] = thin_spectrum(thin[spec.name]) if spec.name in thin else spectrum(change)
                     facts["matrix"] = change.dim() > 1
             moved[spec.name] = facts
             advance(1)
@@ -147,8 +147,8 @@ def _touched(claim: Claim, names: set[str], model: SpeechModel) -> dict[str, Any
 def thin_changes(
     strategies: Sequence[Strategy], claims: Sequence[Claim]
 ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """The changes that are products of two thin matrices whoever made them, on the CPU: those of several adapters on one
-    weight stand side by side. A weight that is also trained in place, or adapted in another way, is missing."""
+    """The changes that are products of two thin matrices whoever made them, on the CPU: those of several adapters on
+    one weight stand side by side. A weight that is also trained in place, or adapted in another way, is missing."""
     import torch
 
     offered = {strategy.label: strategy.low_rank() for strategy in strategies}

@@ -150,9 +150,7 @@ def measured_report(
     loss_of = utterance_loss(model, losses, progress.warn)
     work = passes(pieces, len(batches), len(known_batches), wish.group)
     with progress.task(f"gradients and steps of {len(pieces)} pieces", total=work) as advance:
-        measured = measure_levers(
-            pieces, parameters, loss_of, batches, known_batches, wish.step, wish.group, advance
-        )
+        measured = measure_levers(pieces, parameters, loss_of, batches, known_batches, wish.step, wish.group, advance)
     drift, why = None, NOT_A_RUN
     if loaded.trainable is not None:
         strategies = loaded.recipe.strategies if loaded.recipe is not None else ()

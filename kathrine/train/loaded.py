@@ -29,8 +29,8 @@ HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(
 @dataclass(eq=False)
 class Loaded:
     """A model that can be spoken with. told: what was loaded, a line each. run: folder of the run that it belongs to;
-    trainable: what that trains, its weights put in. adapter: folder of the one that was put onto it. language: the recipe's, where there is one. Close it when done:
-    what was left out or scaled comes back then."""
+    trainable: what that trains, its weights put in. adapter: folder of the one that was put onto it. language: the
+    recipe's, where there is one. Close it when done: what was left out or scaled comes back then."""
 
     model: SpeechModel
     family: ModelFamily

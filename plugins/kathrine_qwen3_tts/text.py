@@ -31,8 +31,8 @@ SPLIT_PATTERN = (
 PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 OTHERS = tuple(sorted({*range(256)} - {*PRINTABLE}))
 BYTE_OF = {**{chr(byte): byte for byte in PRINTABLE}, **{chr(0x100 + n): byte for n, byte in enumerate(OTHERS)}}
-"""Byte-level BPE (Radford et al. 2019) spells each byte as a letter: printable ones of Latin-1 as themselves, the others
-in order from U+0100 on."""
+"""Byte-level BPE (Radford et al. 2019) spells each byte as a letter: printable ones of Latin-1 as themselves, the
+others in order from U+0100 on."""
 
 FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")
 
