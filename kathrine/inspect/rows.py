@@ -46,8 +46,9 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. kind: language, control, speaker or free. nearest: of the rows with a meaning that are no codes, greatest cosine first.
-    looks_trained: None for a row whose meaning is known; why: what of it looks trained, empty where nothing does."""
+    """One row. kind: language, control, speaker or free. nearest: of the rows with a meaning that are no codes,
+    greatest cosine first. looks_trained: None for a row whose meaning is known; why: what of it looks trained, empty
+    where nothing does."""
 
     row: int
     kind: str
