@@ -30,11 +30,12 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class LeverReport:
-    """losses: weights by name. activation_drift: None where there is no base to compare with; then
-    activation_drift_missing says why."""
+    """parts: in the order in which a person reads the model. losses: weights by name. activation_drift: None where
+    there is no base to compare with; then activation_drift_missing says why."""
 
     model: str
     told: tuple[str, ...]
+    parts: tuple[str, ...]
     losses: Mapping[str, float]
     step: float
     target: Spoken | None
@@ -49,6 +50,7 @@ class LeverReport:
             "format": FORMAT,
             "model": self.model,
             "loaded": list(self.told),
+            "parts": list(self.parts),
             "losses": dict(self.losses),
             "step": self.step,
             "target": asdict(self.target) if self.target else None,

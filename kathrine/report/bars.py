@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kathrine.corpus.page_parts import escape
+from kathrine.inspect.lever_report import three_digits
 from kathrine.report.curves import COLOURS, LOG_SPAN, linear_ticks, log_ticks, short
 
 WIDTH, HEIGHT = 420, 210
@@ -24,13 +25,14 @@ MARK = 3.0
 @dataclass(frozen=True, slots=True)
 class Bars:
     """One chart. groups: by label (a layer, a piece), in order, the value of each series; series: names in order, the
-    same colour for the same name in every chart. x_label: what the labels are."""
+    same colour for the same name in every chart. x_label: what the labels are. signed: values around 0, on a linear
+    axis in any case."""
 
     title: str
     groups: Mapping[str, Mapping[str, float | None]]
     series: Sequence[str]
     x_label: str = ""
-    hint: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,12 @@ class Axis:
         return 0.0 if self.log else self.at(0.0)
 
 
-def axis_of(values: Iterable[float | None]) -> Axis:
+def axis_of(values: Iterable[float | None], signed: bool = False) -> Axis:
     """An axis that shows all values and, where it is linear, 0. Logarithmic where the positive ones span more than
     LOG_SPAN and outnumber the others."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
     above = [value for value in finite if value > 0]
-    if above and max(above) / min(above) > LOG_SPAN and 2 * len(above) > len(finite):
+    if not signed and above and max(above) / min(above) > LOG_SPAN and 2 * len(above) > len(finite):
         ticks = log_ticks(min(above), max(above))
         # below the least one, so that its bar can be seen
         return Axis(min(ticks[0], min(above) / 1.5), max(ticks[-1], max(above)), True, tuple(ticks))
@@ -75,7 +77,7 @@ def bars_html(chart: Bars) -> str:
     values = [value for group in chart.groups.values() for value in group.values()]
     if not any(value is not None and math.isfinite(value) for value in values):
         return ""
-    axis = axis_of(values)
+    axis = axis_of(values, chart.signed)
     picture = columns_svg(chart, axis) if chart.x_label else named_svg(chart, axis)
     unit = " <small>logarithmic</small>" if axis.log else ""
     key = ""
@@ -86,12 +88,11 @@ def bars_html(chart: Bars) -> str:
             for number, name in enumerate(chart.series)
         )
         key = f'<p class="key">{swatches}</p>'
-    hint = f'<p class="hint">{escape(chart.hint)}</p>' if chart.hint else ""
-    return f"<figure><figcaption>{escape(chart.title)}{unit}</figcaption>{picture}{key}{hint}</figure>"
+    return f"<figure><figcaption>{escape(chart.title)}{unit}</figcaption>{picture}{key}</figure>"
 
 
 def colour(number: int) -> str:
-    return f"bar c{number % COLOURS}"
+    return f"column c{number % COLOURS}"
 
 
 def columns_svg(chart: Bars, axis: Axis) -> str:
@@ -151,7 +152,7 @@ def named_svg(chart: Bars, axis: Axis) -> str:
             f'<rect class="{kind}" x="{left:.1f}" y="{y + 2}" width="{width:.1f}" height="{ROW - 8}">'
             f"<title>{escape(label)}: {short(value)}</title></rect>"
         )
-        parts.append(f'<text x="{max(left + width, ground) + 6:.1f}" y="{y + 13}">{value:.3g}</text>')
+        parts.append(f'<text x="{max(left + width, ground) + 6:.1f}" y="{y + 13}">{three_digits(value)}</text>')
     parts.append(f'<line class="axis" x1="{ground:.1f}" x2="{ground:.1f}" y1="{TOP - 4}" y2="{height - 6}"/>')
     return "".join([*parts, "</svg>"])
 
@@ -162,5 +163,5 @@ def _open(chart: Bars, width: int, height: int) -> str:
 
 
 BAR_STYLE = """
-svg rect.bar{fill:currentColor;stroke:none}svg rect.below{fill:none;stroke:var(--limit);stroke-width:1.2}
+svg rect.column{fill:currentColor;stroke:none}svg rect.below{fill:none;stroke:var(--limit);stroke-width:1.2}
 """.strip()

@@ -15,6 +15,7 @@ from kathrine.report.parts import page_html, section, tiles
 ONE = "one"
 Value = Callable[[Lever], float | None]
 
+COSINE = "Cosine with the known language"
 MEASURES: tuple[tuple[str, str, Value], ...] = (
     (
         "Gain per parameter",
@@ -33,7 +34,7 @@ MEASURES: tuple[tuple[str, str, Value], ...] = (
         lambda lever: lever.gradient_per_parameter if lever.reached else None,
     ),
     (
-        "Cosine with the known language",
+        COSINE,
         "1: what helps the target helps the known language; 0: neither; below 0: it costs it.",
         lambda lever: lever.cosine,
     ),
@@ -62,7 +63,7 @@ def levers_html(report: LeverReport) -> str:
     body = [
         f"<style>{BAR_STYLE}</style><h1>{escape(report.model)}<span class='badge'>levers</span></h1>",
         summary(report),
-        *(measure_section(report, *measure) for measure in MEASURES),
+        *(measure_section(report, *measure, signed=measure[0] == COSINE) for measure in MEASURES),
         activation_section(report),
         section("Every piece", table(report)),
     ]
@@ -84,34 +85,28 @@ def summary(report: LeverReport) -> str:
     return tiles(rows) + told
 
 
-def measure_section(report: LeverReport, title: str, hint: str, value: Value) -> str:
+def measure_section(report: LeverReport, title: str, hint: str, value: Value, signed: bool = False) -> str:
     """One measure: single pieces, then each part that has layers, heads or tables."""
     levers = sorted(report.measured.levers, key=lambda lever: (lever.position or 0, lever.piece))
     singles = [lever for lever in levers if lever.position is None]
     inside = [lever for lever in levers if lever.position is not None]
     singles.sort(key=lambda lever: -(value(lever) or 0.0))
-    charts = [bars_html(Bars("single pieces", {lever.name: {ONE: value(lever)} for lever in singles}, [ONE]))]
-    for part in parts_in_order(inside):
-        charts.append(bars_html(layered(part, [lever for lever in inside if lever.part == part], value)))
+    charts = [
+        bars_html(Bars("single pieces", {lever.name: {ONE: value(lever)} for lever in singles}, [ONE], signed=signed))
+    ]
+    for part in (part for part in report.parts if any(lever.part == part for lever in inside)):
+        charts.append(bars_html(layered(part, [lever for lever in inside if lever.part == part], value, signed)))
     drawn = "".join(charts)
     return section(title, f'<p class="hint">{escape(hint)}</p><div class="charts">{drawn}</div>' if drawn else "")
 
 
-def parts_in_order(levers: Sequence[Lever]) -> list[str]:
-    """Parts by their size, largest first, so that the page is the same for the same model."""
-    sizes: dict[str, int] = {}
-    for lever in levers:
-        sizes[lever.part] = sizes.get(lever.part, 0) + lever.parameters
-    return sorted(sizes, key=lambda part: (-sizes[part], part))
-
-
-def layered(part: str, levers: Sequence[Lever], value: Value) -> Bars:
+def layered(part: str, levers: Sequence[Lever], value: Value, signed: bool) -> Bars:
     """A part's bars: a group a position, a bar a piece."""
     groups: dict[str, dict[str, float | None]] = {}
     for lever in levers:
         groups.setdefault(str(lever.position), {})[lever.piece or ONE] = value(lever)
     series = sorted({lever.piece or ONE for lever in levers})
-    return Bars(f"{part}, by {'layer' if len(series) > 1 else 'index'}", groups, series, x_label=part)
+    return Bars(f"{part}, by {'layer' if len(series) > 1 else 'index'}", groups, series, part, signed)
 
 
 def activation_section(report: LeverReport) -> str:

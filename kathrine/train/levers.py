@@ -170,6 +170,7 @@ def measured_report(
     return LeverReport(
         model="",
         told=tuple(loaded.told),
+        parts=tuple(dict.fromkeys((*model.facts.parts, *(piece.part for piece in pieces)))),
         losses={"talker": 1.0, **{loss.label: loss.options.weight for loss in losses}},
         step=wish.step,
         target=None,
