@@ -128,5 +128,5 @@ def lines(report: LeverReport) -> list[str]:
     told.append(f"loss: {terms}; step: {report.step:g} of the length of a piece's weights")
     missing = [lever.name for lever in report.measured.levers if not lever.reached]
     if missing:
-        told.append(f"the loss does not depend on {', '.join(missing)}: no gradient, no step")
+        told.append(f"the loss of these utterances does not depend on {', '.join(missing)}: no gradient, no step")
     return told

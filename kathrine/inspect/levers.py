@@ -38,7 +38,8 @@ STRETCH = 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """What was measured of one piece. reached: whether the loss depends on it at all; where not, its gradient is 0 and
+    """What was measured of one piece. reached: whether the loss of any of the target's utterances
+    depends on it; where not, its gradient is 0 and
     no step was tried. gain: how much the loss falls by the step, None where there is no step to make (no gradient, or
     weights of length 0). cosine and known_gradient_norm: None without a known language; cosine also where one of the
     gradients is 0."""
@@ -198,7 +199,7 @@ def _lever(
         position=piece.position,
         piece=piece.piece,
         parameters=piece.parameters,
-        reached=any(name in mean for name in piece.names),
+        reached=fisher > 0,
         weight_norm=_length(weights, piece),
         gradient_norm=norm,
         gradient_per_parameter=norm / piece.parameters**0.5,
