@@ -24,6 +24,8 @@ from kathrine_qwen3_tts.config import (
     layer_of,
     parameter_census,
     part_of,
+    piece_of,
+    position_of,
     read_config,
     taken_rows,
 )
@@ -70,7 +72,8 @@ def released_size(talker: Mapping[str, Any]) -> bool:
 def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
     """Every parameter of the model that config.json describes."""
     return tuple(
-        ParameterSpec(name, shape, part, layer_of(name)) for name, shape, part in parameter_census(dict(config))
+        ParameterSpec(name, shape, part, layer_of(name), position_of(name), piece_of(name))
+        for name, shape, part in parameter_census(dict(config))
     )
 
 
@@ -240,6 +243,12 @@ class Qwen3TtsFamily(ModelFamily):
 
         tokenizer = TextTokenizer(self.resolved(workspace).path)
         return lambda text: tuple(tokenizer.body(text))
+
+    def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]]:
+        from kathrine_qwen3_tts.text import TextTokenizer
+
+        tokenizer = TextTokenizer(self.resolved(workspace).path)
+        return lambda text: tuple((number, tokenizer.bytes_of(number)) for number in tokenizer.body(text))
 
     def open_speaker_encoder(
         self, workspace: Workspace, device: str = "cpu"

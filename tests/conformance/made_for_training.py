@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import soundfile
 from builtin_makers import TINY, Bench, made
 
 from kathrine.components import Strategy
@@ -15,6 +16,7 @@ from kathrine.testing import (
     check_tracker,
     tiny_family,
 )
+from kathrine.testing.tiny import made_up_wave
 
 # --------------------------------------------------------------------------- models, strategies, losses
 
@@ -97,3 +99,11 @@ def _(bench: Bench) -> None:
 @made("exporter", "merged")
 def _(bench: Bench) -> None:
     check_exporter(bench.make(dtype="fp32"), tiny_family(TINY), bench.workspace, everything())
+
+
+@made("exporter", "custom_voice")
+def _(bench: Bench) -> None:
+    voice = bench.folder / "kari.wav"
+    soundfile.write(voice, made_up_wave("kari", 2.0, 24000), 24000)
+    made_one = bench.make(voices={"kari": str(voice)}, dtype="fp32")
+    check_exporter(made_one, tiny_family(TINY), bench.workspace, everything())
