@@ -9,7 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -280,10 +280,8 @@ def hub_problem(repo: str, revision: str = "main", kind: str = "dataset", second
     url = hf_hub_url(repo, ".gitattributes", repo_type=kind, revision=revision or None)
     try:
         with hub_errors(what):
-            try:
+            with suppress(EntryNotFoundError):  # the repository answered, and nothing else was asked
                 get_hf_file_metadata(url, token=get_token() or False, timeout=seconds)
-            except EntryNotFoundError:
-                pass  # the repository answered, and nothing else was asked
     except KathrineError as error:
         return error.sentence
     return ""

@@ -66,5 +66,5 @@ def show(console: Console, diagnosis: Diagnosis) -> None:
         "yellow": "ready; read the yellow lines first",
         "red": "not ready: the run would stop, or what it makes would be lost",
     }
-    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    console.print(Text(f"{verdict[diagnosis.state]} ({told})", style=STYLES[diagnosis.state]))
+    summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    console.print(Text(f"{verdict[diagnosis.state]} ({summary})", style=STYLES[diagnosis.state]))

@@ -17,8 +17,7 @@ from kathrine.workspace import Workspace
 HOURS = 100.0
 """Taken for an entry without `max_hours` whose size nobody knows."""
 CORPUS_PER_HOUR = 12e6
-"""Codes twice (cache and corpus: 12.5 frames x 16 codes x 2 bytes), an embedding of 4 kB and texts for 700 utterances.
-"""
+"""Codes twice (cache and corpus: 12.5 frames x 16 codes x 2 bytes), embeddings of 4 kB and texts of 700 utterances."""
 CORPUS_PAGE = 40e6
 """`corpus.html` with its sound, and figures."""
 SECONDS_PER_UTTERANCE = 6.0
@@ -84,7 +83,9 @@ def estimate(recipe: Recipe, workspace: Workspace, plan: Plan | None) -> tuple[l
         parts.append(Written("model", 2 * count + CODEC, "workspace", told))
     if recipe.prepare.asr_model and "/" in recipe.prepare.asr_model and not recipe.prepare.asr_model.startswith("/"):
         parts.append(Written("recogniser", RECOGNISER, "workspace", "as large as Whisper's largest"))
-    parts += run_parts(recipe, plan, updates_of(recipe, plan, hours))
+    facts = recipe.model.facts(workspace)
+    codec = CODEC if facts is None or facts.released else 0.0  # that of a small model is small
+    parts += run_parts(recipe, plan, updates_of(recipe, plan, hours), codec)
     if plan is None or plan.trained_parameters is None:
         unknown.append("checkpoints and exports: what would be trained is not known yet")
     return [part for part in parts if part.bytes], unknown
@@ -108,7 +109,9 @@ def updates_of(recipe: Recipe, plan: Plan | None, hours: float) -> int:
     total = 0.0
     for stage in plan.stages if plan else ():
         steps = stage.steps
-        total += steps if steps is not None else (stage.epochs or 0) * utterances / (examples * recipe.train.accumulation)
+        total += (
+            steps if steps is not None else (stage.epochs or 0) * utterances / (examples * recipe.train.accumulation)
+        )
     return max(1, round(total))
 
 
@@ -119,8 +122,8 @@ def kept_checkpoints(recipe: Recipe, updates: int) -> int:
     return min(train.keep_last + 1 + lasting, updates // train.checkpoint_every + 1) + 1
 
 
-def run_parts(recipe: Recipe, plan: Plan | None, updates: int) -> Iterator[Written]:
-    """What comes into the run folder."""
+def run_parts(recipe: Recipe, plan: Plan | None, updates: int, codec: float) -> Iterator[Written]:
+    """What comes into the run folder. codec: bytes of the speech tokenizer; every complete model has a copy."""
     speak, validation = recipe.speak, recipe.validation
     count = len(speak.sentences) or speak.count
     times = updates // (speak.every or validation.every) + 2
@@ -134,7 +137,7 @@ def run_parts(recipe: Recipe, plan: Plan | None, updates: int) -> Iterator[Writt
     yield Written("checkpoints", number * each, "run", f"{number} kept or being written, weights and optimizer in fp32")
     names = exported(recipe)
     complete = sum(wide for wide in names if wide)
-    exports = complete * whole + bool(complete) * CODEC + 4 * trained * names.count(0)
+    exports = complete * whole + len([wide for wide in names if wide]) * codec + 4 * trained * names.count(0)
     yield Written("exports", exports, "run", "a complete model where strategies are folded in, else what was trained")
 
 

@@ -56,7 +56,11 @@ class Diagnosis:
 
 
 def examine(
-    name: str, profile: str | None, sets: Sequence[str], workspace: Workspace, environment: Mapping[str, str] = os.environ
+    name: str,
+    profile: str | None,
+    sets: Sequence[str],
+    workspace: Workspace,
+    environment: Mapping[str, str] = os.environ,
 ) -> Diagnosis:
     """Look at a recipe and at this machine. What hangs together is looked at once; nothing stops at the first problem.
 
@@ -78,7 +82,7 @@ def examine(
     groups.append(Group("disk", [*disks, clock.check_clock(answer.date, workspace.root)]))
     hub = [network.check_hub(answer), network.check_token(environment)]
     if recipe is not None:
-        hub += [network.check_model(recipe, workspace, answer), *network.check_data(recipe, workspace, answer)]
+        hub += [network.check_model(recipe, workspace, answer), *network.check_data(recipe, workspace)]
     groups.append(Group("model and data", hub))
     if recipe is not None:
         groups.append(Group("afterwards", [*network.check_exports(recipe, workspace), *network.check_metrics(recipe)]))

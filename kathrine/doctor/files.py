@@ -90,9 +90,7 @@ def in_container(environment: Mapping[str, str], mounts: Path = MOUNTS) -> bool:
     return marked or "KUBERNETES_SERVICE_HOST" in environment or file_system(Path("/"), mounts) in ("overlay", "aufs")
 
 
-def check_lasting(
-    workspace: Path, run: Path, environment: Mapping[str, str], mounts: Path = MOUNTS
-) -> list[Finding]:
+def check_lasting(workspace: Path, run: Path, environment: Mapping[str, str], mounts: Path = MOUNTS) -> list[Finding]:
     """Whether what a run makes outlives its container."""
     lost = [f"{path} ({kind})" for path in (workspace, run) if (kind := file_system(standing(path), mounts)) in PASSING]
     contained = in_container(environment, mounts)

@@ -54,9 +54,7 @@ def look(driver: Path = DRIVER) -> Processor:
         gpus.append(Gpu(torch.cuda.get_device_name(number), free, total, bf16))
     found = [word for word in read(driver).split() if word[:1].isdigit() and "." in word]
     trouble = "" if count or not said else str(said[0].message).splitlines()[0]
-    return Processor(
-        tuple(gpus), found[0] if found else "", torch.version.cuda or "", torch.get_num_threads(), trouble
-    )
+    return Processor(tuple(gpus), found[0] if found else "", torch.version.cuda or "", torch.get_num_threads(), trouble)
 
 
 def uses_gpu(device: str, processor: Processor) -> bool:

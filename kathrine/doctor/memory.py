@@ -40,7 +40,9 @@ def check_memory(plan: Plan | None, free: int, what: str) -> Finding:
     """Given: free, bytes that the device has; what, its name."""
     need = memory_need(plan) if plan is not None else None
     if need is None:
-        return yellow("memory", "what would be trained is not known yet", "run `kathrine prepare`: it fetches the model")
+        return yellow(
+            "memory", "what would be trained is not known yet", "run `kathrine prepare`: it fetches the model"
+        )
     told = f"{size(need.bytes)} of {size(free)} free on {what}: {need.counted}; not counted: {need.missing}"
     remedy = "set train.gradient_checkpointing = true, halve train.batch and double train.accumulation, train less"
     if need.bytes > free:

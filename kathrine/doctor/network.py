@@ -84,7 +84,9 @@ def check_model(recipe: Recipe, workspace: Workspace, answer: HubAnswer) -> Find
             return red("model", error.message, error.hint)
         return green("model", f"{checkpoint} is at hand, every file checked")
     if recipe.run.offline:
-        return red("model", f"{checkpoint} is not at hand, and run.offline is set", "run `kathrine prepare` once online")
+        return red(
+            "model", f"{checkpoint} is not at hand, and run.offline is set", "run `kathrine prepare` once online"
+        )
     if answer.problem:
         remedy = "run again with a network, or name a local folder as checkpoint"
         return red("model", f"{checkpoint} is not at hand; the Hub: {answer.problem}", remedy)
@@ -105,20 +107,21 @@ def listed(sentences: Iterable[str] | None) -> list[str] | None:
     return None if sentences is None else list(sentences)
 
 
-def check_data(recipe: Recipe, workspace: Workspace, answer: HubAnswer) -> list[Finding]:
+def check_data(recipe: Recipe, workspace: Workspace) -> list[Finding]:
     """Each data entry: prepared already, or can its source be got at?"""
     if known_folder(recipe, workspace) is not None:
         return [green(f"data.{entry.name}", "prepared already") for entry in recipe.data]
-    offline = recipe.run.offline
-    asked = [
-        (entry, Question(lambda one=entry: listed(one.source.reachable(context_of(one, recipe, workspace, offline))),
-                         f"the place of {entry.source.name}"))  # fmt: skip
-        for entry in recipe.data
-    ]
-    return [data_finding(entry, question, answer) for entry, question in asked]
+    asked = [(entry, data_question(entry, recipe, workspace)) for entry in recipe.data]
+    return [data_finding(entry, question) for entry, question in asked]
 
 
-def data_finding(entry: DataEntry, question: Question[list[str] | None], answer: HubAnswer) -> Finding:
+def data_question(entry: DataEntry, recipe: Recipe, workspace: Workspace) -> Question[list[str] | None]:
+    """Ask a source whether it can be reached."""
+    context = context_of(entry, recipe, workspace, recipe.run.offline)
+    return Question(lambda: listed(entry.source.reachable(context)), f"the place of {entry.source.name}")
+
+
+def data_finding(entry: DataEntry, question: Question[list[str] | None]) -> Finding:
     """What a source said, or why it could not."""
     name = f"data.{entry.name}"
     place = str(getattr(entry.source.options, "root", "") or getattr(entry.source.options, "path", ""))
@@ -130,7 +133,9 @@ def data_finding(entry: DataEntry, question: Question[list[str] | None], answer:
     except Exception as error:  # noqa: BLE001  a source is a plugin
         return red(name, f"source {entry.source.name} failed: {type(error).__name__}: {error}", "a fault of the plugin")
     if problems is None:
-        return yellow(name, f"source {entry.source.name} does not say whether it can be reached", "run `kathrine prepare`")
+        return yellow(
+            name, f"source {entry.source.name} does not say whether it can be reached", "run `kathrine prepare`"
+        )
     if problems:
         sentence, _, remedy = problems[0].partition("; ")
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

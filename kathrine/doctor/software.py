@@ -15,7 +15,7 @@ def check_python(wanted: str = "") -> Finding:
     """Given: wanted, such as `>=3.11`; empty takes that of the installed distribution."""
     from packaging.specifiers import SpecifierSet
 
-    wanted = wanted or metadata.metadata("kathrine").get("Requires-Python") or ""
+    wanted = wanted or metadata.metadata("kathrine")["Requires-Python"] or ""
     have = platform.python_version()
     if SpecifierSet(wanted).contains(have, prereleases=True):
         return green("python", have)

@@ -16,7 +16,6 @@ from kathrine.types import Utterance
 from kathrine_librivox.layouts import Corpus, open_corpus
 from kathrine_librivox.walk import Durations, walk, wanted_segments
 
-
 HOURS, BYTES_PER_HOUR = 9.0, 30e6
 """Of NbAiLab/nb-librivox: 266 MB of mp3."""
 

@@ -63,7 +63,9 @@ class Manifest(Source):
             return 0
         if context.max_hours is None:
             return None
-        return still_to_fetch(context.max_hours * BYTES_PER_HOUR * (2 if options.archives else 1), options.path, context)
+        return still_to_fetch(
+            context.max_hours * BYTES_PER_HOUR * (2 if options.archives else 1), options.path, context
+        )
 
     def prepare(self, context: SourceContext) -> None:
         """Recognise the format, look at every row, and fetch or unpack what the run can use.

@@ -28,8 +28,8 @@ LEFT_OVER_SECONDS = 3600.0
 """Age at which a half-written file is nobody's work any more: writing one takes a second."""
 HOURS = 126.0
 """Speech in the whole corpus, train, validation and test."""
-BYTES_PER_HOUR = {"48K": (110e6, 110e6, 250e6), "16K": (11e6, 11e6, 85e6)}
-"""Of speech: its archives, the clips unpacked from them, the same as joined FLAC; by rate, measured on the Hub's files."""
+BYTES_PER_HOUR = {"48K": (55e6, 55e6, 250e6), "16K": (11e6, 11e6, 85e6)}
+"""Of speech, by rate: its archives, the clips unpacked from them, and the same as FLAC where clips were joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class NpscSource(Source):
         options = self.options
         if options.root.startswith("kathrine:"):
             return 0
-        hours = min(HOURS, context.max_hours * options.margin + 2 * options.held_out_hours if context.max_hours else HOURS)
+        wanted = HOURS if context.max_hours is None else context.max_hours * options.margin + 2 * options.held_out_hours
+        hours = min(HOURS, wanted)
         archives, clips, joined = BYTES_PER_HOUR[options.rate]
         copies = clips + (joined if options.merge_seconds else 0)
         remote = not Path(options.root).expanduser().is_dir()

@@ -46,7 +46,7 @@ class Prepared(Source):
     def reachable(self, context: SourceContext) -> Iterator[str]:
         path = Path(self.options.root).expanduser()
         if path.is_dir() and not (path / "complete.json").is_file():
-            yield f"{self.options.root} is no complete prepared corpus; name a folder corpus/prepared-... of a workspace"
+            yield f"{self.options.root} is no complete prepared corpus; name corpus/prepared-... of a workspace"
         else:
             yield from corpus_problems(self.options.root, self.options.revision, context)
 
