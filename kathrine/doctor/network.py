@@ -29,7 +29,7 @@ class HubAnswer:
     problem: str = ""
 
 
-def ask_hub(offline: bool) -> HubAnswer:
+def ask_hub(offline: bool, seconds: float = SECONDS) -> HubAnswer:
     """One HEAD of the Hub's address. Raises: nothing; what went wrong is in the answer."""
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
@@ -43,11 +43,11 @@ def ask_hub(offline: bool) -> HubAnswer:
 
     def head() -> HubAnswer:
         began = time.monotonic()
-        answer = get_session().head(constants.ENDPOINT, timeout=SECONDS - 1)
+        answer = get_session().head(constants.ENDPOINT, timeout=max(0.1, seconds - 1))
         return HubAnswer((time.monotonic() - began) * 1000, answer.headers.get("date", ""))
 
     try:
-        return Question(head, constants.ENDPOINT).answer()
+        return Question(head, constants.ENDPOINT, seconds).answer()
     except KathrineError as error:
         return HubAnswer(problem=error.message)
     except Exception as error:  # noqa: BLE001  the client raises many kinds where there is no network
