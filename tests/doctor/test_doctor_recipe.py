@@ -203,8 +203,8 @@ def test_the_command_on_the_smoke_profile(here):
     told = json.loads(result.output)
     assert result.return_value == 0 and told["state"] in ("green", "yellow")
     names = [one["name"] for one in told["findings"]]
-    for name in ("recipe", "packages", "gpu", "precision", "memory", "threads", "processes", "workspace", "run folder",
-                 "volume", "disk", "clock", "hub", "token", "model", "data.npsc", "data.librivox", "exports"):  # fmt: skip
+    wanted = "recipe packages gpu precision memory threads processes volume disk clock hub token model exports"
+    for name in [*wanted.split(), "workspace", "run folder", "data.npsc", "data.librivox"]:
         assert name in names
     assert set(told["findings"][0]) == {"group", "name", "state", "measured", "remedy"}
     assert set(told) == {"recipe", "state", "findings", "writes", "unknown"}
