@@ -31,8 +31,8 @@ def memory_need(plan: Plan) -> Need | None:
     width = 2 if plan.recipe.train.precision == "bf16" else 4
     return Need(
         plan.model_parameters * width + plan.optimizer_bytes,
-        f"weights in {plan.recipe.train.precision}, and fp32 weights, gradients and AdamW's moments of what trains",
-        "activations (they grow with train.batch and the length of utterances) and the speech tokenizer of prepare",
+        f"weights in {plan.recipe.train.precision}; weights, gradients and moments in fp32 of what trains",
+        "activations, which grow with train.batch",
     )
 
 
