@@ -47,3 +47,13 @@ class Question(Generic[T]):
         if not self._answer:
             raise KathrineError(f"{self._what} gave no answer within {self._seconds:g} s", "is there a network?")
         return self._answer[0]
+
+    def sound_answer(self, who: str) -> T:
+        """As `answer`, for functions of a plugin. Raises: KathrineError alone; a fault of theirs names `who`."""
+        try:
+            return self.answer()
+        except KathrineError:
+            raise
+        except Exception as error:
+            told = f"{who} failed: {type(error).__name__}: {error}"
+            raise KathrineError(told, "this is a fault of the plugin that brings it") from error

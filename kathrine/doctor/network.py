@@ -91,11 +91,16 @@ def check_model(recipe: Recipe, workspace: Workspace, answer: HubAnswer) -> Find
         remedy = "run again with a network, or name a local folder as checkpoint"
         return red("model", f"{checkpoint} is not at hand; the Hub: {answer.problem}", remedy)
     try:
-        problems = Question(lambda: listed(recipe.model.reachable(workspace)), checkpoint).answer()
+        ask = Question(lambda: listed(recipe.model.reachable(workspace)), checkpoint)
+        problems = ask.sound_answer(f"model.{recipe.model.label}")
     except KathrineError as error:
         return red("model", error.message, error.hint)
     if problems is None:
-        return yellow("model", f"{checkpoint} is not at hand; its family does not say whether it can be fetched", "")
+        return yellow(
+            "model",
+            f"{checkpoint} is not at hand; its family does not say whether it can be fetched",
+            "run `kathrine prepare`",
+        )
     if problems:
         sentence, _, remedy = problems[0].partition("; ")
         return red("model", sentence, remedy)
@@ -127,11 +132,9 @@ def data_finding(entry: DataEntry, question: Question[list[str] | None]) -> Find
     place = str(getattr(entry.source.options, "root", "") or getattr(entry.source.options, "path", ""))
     told = f"{entry.source.name} {place}".strip()
     try:
-        problems = question.answer()
+        problems = question.sound_answer(f"source {entry.source.name}")
     except KathrineError as error:
         return red(name, error.message, error.hint or "look at the entry's options")
-    except Exception as error:  # noqa: BLE001  a source is a plugin
-        return red(name, f"source {entry.source.name} failed: {type(error).__name__}: {error}", "a fault of the plugin")
     if problems is None:
         return yellow(
             name, f"source {entry.source.name} does not say whether it can be reached", "run `kathrine prepare`"
@@ -149,7 +152,7 @@ def check_exports(recipe: Recipe, workspace: Workspace) -> list[Finding]:
         return [yellow("exports", "the recipe exports nothing", "add [export.adapter], or leave it at checkpoints")]
     try:
         ask = Question(lambda: late_failures(recipe, workspace, SilentProgress()), "what exports ask", READY_SECONDS)
-        problems = ask.answer()
+        problems = ask.sound_answer("an exporter")
     except KathrineError as error:
         return [red("exports", error.message, error.hint)]
     if not problems:

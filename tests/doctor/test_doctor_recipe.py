@@ -182,6 +182,13 @@ def test_what_exporters_say_is_red_and_a_missing_metric_yellow(tmp_path):
     assert network.check_exports(toy_recipe(tmp_path), Workspace(tmp_path))[0].state == "yellow"
 
 
+def test_a_broken_exporter_is_said_and_nothing_stops(tmp_path, monkeypatch):
+    monkeypatch.setattr(Late, "before_run", lambda self, plan, progress: 1 / 0)
+    recipe = toy_recipe(tmp_path, components={"exporters": (Late(),)})
+    (broken,) = network.check_exports(recipe, Workspace(tmp_path))
+    assert broken.state == "red" and "ZeroDivisionError" in broken.measured and "plugin" in broken.remedy
+
+
 def test_a_source_that_says_nothing_is_yellow_and_a_broken_one_is_named(tmp_path, monkeypatch):
     recipe = toy_recipe(tmp_path)
     (silent,) = network.check_data(recipe, Workspace(tmp_path))
