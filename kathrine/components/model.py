@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -195,6 +195,14 @@ class ModelFamily(Component):
     def at_hand(self, workspace: Workspace) -> bool:
         """Whether `fetch` would have nothing to download."""
         return True
+
+    def reachable(self, workspace: Workspace) -> Iterable[str] | None:
+        """Sentences about why `fetch` could not download a checkpoint that is not at hand; empty where it could.
+
+        One short request, nothing is fetched. None where a family does not say. Raises: KathrineError, which counts as
+        such a sentence.
+        """
+        return None
 
     @abstractmethod
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:

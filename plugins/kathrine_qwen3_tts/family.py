@@ -212,6 +212,13 @@ class Qwen3TtsFamily(ModelFamily):
         folder = self._folder_at_hand(workspace)
         return self.options.checkpoint == TINY or (folder is not None and any(folder.glob("*.safetensors")))
 
+    def reachable(self, workspace: Workspace) -> Iterator[str]:
+        from kathrine.hubfiles import hub_problem
+        from kathrine_qwen3_tts.checkpoint import hub_id
+
+        problem = hub_problem(hub_id(self.options.checkpoint), self.options.revision, "model")
+        return iter([problem] if problem else [])
+
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
         known = workspace.root in self._resolved
         checkpoint = self.resolved(workspace, offline)
