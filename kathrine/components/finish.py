@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from kathrine.components.base import Component, Progress
 from kathrine.components.data import Source
@@ -42,6 +43,19 @@ class PlannedRun:
     exporters: Sequence[Exporter]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RecipeAround:
+    """What an exporter may know of the rest of its recipe when `check` asks.
+
+    labels: of every exporter that is not switched off, those with mistakes too. exporters: those without. tables: the
+    kernel's, by name (`run`, `train`...); one with mistakes is missing.
+    """
+
+    labels: Sequence[str]
+    exporters: Sequence[Exporter]
+    tables: Mapping[str, Any]
+
+
 @dataclass(slots=True, eq=False)
 class FinishedRun:
     """What an exporter may use.
@@ -49,7 +63,9 @@ class FinishedRun:
     folder: the run's. recipe: the resolved document. model: with strategies applied and the weights that are to
     be exported in place (`weights_from` says which). trainable: these weights by checkpoint name, float32 on the
     CPU. validation_loss: teacher-forced talker loss of a model on a fixed held-out batch, for self-checks; works
-    for any model of the same family. data: one line of facts per data entry (hours, licence).
+    for any model of the same family. data: one line of facts per data entry (hours, licence). at: within it the model
+    has the weights of another checkpoint, by step, and what it gives is the run as of then; None where the run can not
+    tell.
     """
 
     folder: Path
@@ -65,6 +81,7 @@ class FinishedRun:
     validation_loss: Callable[[SpeechModel], float]
     language: str = ""
     data: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    at: Callable[[int], AbstractContextManager[FinishedRun]] | None = None
 
 
 class Exporter(Component):
@@ -75,6 +92,13 @@ class Exporter(Component):
     """Whether every strategy has to be foldable: `check` then refuses one that says why it is not."""
     publishes: ClassVar[bool] = False
     """Whether it gives away what the others made: it then works after all of them."""
+    holds: ClassVar[Literal["model", "dataset"]] = "model"
+    """What kind of repository of the Hub its folder is one of."""
+
+    def recipe_problems(self, around: RecipeAround) -> Iterator[str]:
+        """Sentences about what does not fit with the rest of the recipe; asked by `kathrine check`, without network.
+        One that begins with the name of an option is shown at its place."""
+        return iter(())
 
     def card_metadata(self, plan: PlannedRun) -> Mapping[str, Any] | None:
         """The front matter that its model card will have, known before the run; None where it writes no card."""
@@ -86,6 +110,16 @@ class Exporter(Component):
         Raises: KathrineError where not even that can be found out.
         """
         return iter(())
+
+    def refresh_card(self, run: Path, folder: Path, location: str = "") -> bool:
+        """Write the card of an export anew, from files alone: after an evaluation, or for the place where it is
+        published.
+
+        Given: run, the run's folder; folder, what `export` wrote or a copy of it; location, the address that links to
+        files of the folder have to begin with (`https://.../resolve/main/`), empty for relative ones. Returns: whether
+        it has a card and wrote it; the same twice gives the same bytes.
+        """
+        return False
 
     @classmethod
     def recognise(cls, folder: Path) -> AdapterFacts | None:

@@ -9,6 +9,7 @@ from kathrine.catalog import Catalog
 from kathrine.components import ModelFamily, Progress
 from kathrine.datafiles import HUB_ID
 from kathrine.errors import KathrineError
+from kathrine.hublayout import CHECKPOINTS, INDEX
 from kathrine.recipe.recipe import Recipe, load_recipe
 from kathrine.workspace import Workspace
 
@@ -24,6 +25,13 @@ class Target:
     run: Path | None
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's. An export holds its recipe too, but no checkpoints; a repository of the Hub may hold
+    both, for it is laid out otherwise."""
+    held = (folder / RUN_RECIPE).is_file() and (folder / CHECKPOINTS).is_dir()
+    return held and not (folder / INDEX).is_file()
+
+
 def find_target(
     name: str, recipe: Recipe | None, catalog: Catalog, workspace: Workspace, progress: Progress | None = None
 ) -> Target:
@@ -34,8 +42,7 @@ def find_target(
     Raises: KathrineError for a name that no installed model family knows.
     """
     folder = Path(name).expanduser()
-    # an export holds its recipe too, but no checkpoints: it is inspected as a model
-    if (folder / RUN_RECIPE).is_file() and (folder / "checkpoints").is_dir():
+    if is_run(folder):
         trained = load_recipe(folder / RUN_RECIPE, catalog=catalog)
         return Target(trained.model, recipe or trained, folder)
     if folder.exists() and not folder.is_dir():

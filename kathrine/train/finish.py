@@ -7,9 +7,9 @@ same.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +86,32 @@ def load_final_weights(end: Finished) -> tuple[Saved, str]:
     if which == "best" and end.state.best_step is None:
         which = "last"
     saved = pick(end.folder.checkpoints, which)
+    return saved, f"{_load(end, saved)} weights of the {which} checkpoint, step {saved.step}"
+
+
+def _load(end: Finished, saved: Saved) -> str:
+    """Puts a checkpoint's weights into the model; returns of which kind they are."""
     averaged = end.recipe.train.ema > 0
     weights = saved.tensors("ema" if averaged else "trainable")
     with torch.no_grad():
         for name, parameter in end.trainable.parameters.items():
             parameter.copy_(weights[name])
-    kind = "averaged (EMA)" if averaged else "trained"
-    return saved, f"{kind} weights of the {which} checkpoint, step {saved.step}"
+    return "averaged (EMA)" if averaged else "trained"
+
+
+@contextmanager
+def as_of(end: Finished, run: FinishedRun, step: int) -> Iterator[FinishedRun]:
+    """Within it the model has the weights of another checkpoint; afterwards those that it had."""
+    before = {name: parameter.detach().clone() for name, parameter in end.trainable.parameters.items()}
+    try:
+        kind = _load(end, pick(end.folder.checkpoints, str(step)))
+        weights = {name: one.detach().float().cpu() for name, one in end.trainable.parameters.items()}
+        told = f"{kind} weights of the checkpoint of step {step}"
+        yield replace(run, trainable=weights, weights_from=told, step=step)
+    finally:
+        with torch.no_grad():
+            for name, parameter in end.trainable.parameters.items():
+                parameter.copy_(before[name])
 
 
 # --------------------------------------------------------------------------- exports
@@ -148,6 +167,7 @@ def export(end: Finished, saved: Saved, weights_from: str) -> list[ExportResult]
         language=end.recipe.language.tag() if end.recipe.language is not None else "",
         data=data_facts(end.corpus),
     )
+    run.at = lambda step: as_of(end, run, step)
     results = []
     for exporter in sorted(end.recipe.exporters, key=lambda one: one.publishes):
         folder = end.folder.export / exporter.label

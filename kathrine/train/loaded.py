@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from kathrine.catalog import Catalog
 from kathrine.components import Exporter, Language, ModelFamily, Progress, SpeechModel, Strategy
 from kathrine.corpus.prepared import known_facts
 from kathrine.errors import KathrineError
+from kathrine.hublayout import parse_place
 from kathrine.inspect.adapters import recognised
-from kathrine.inspect.target import RUN_RECIPE, find_target
+from kathrine.inspect.target import RUN_RECIPE, find_target, is_run
 from kathrine.recipe.plan import claims
 from kathrine.recipe.recipe import Recipe, load_recipe
 from kathrine.speech.limits import SpeechLimits, limits_from
@@ -22,8 +22,6 @@ from kathrine.train.checkpoint import pick
 from kathrine.train.trainable import make_trainable
 from kathrine.types import AdapterFacts
 from kathrine.workspace import Workspace
-
-HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.+))?")
 
 
 @dataclass(eq=False)
@@ -99,22 +97,16 @@ def local_place(name: str, workspace: Workspace, progress: Progress, offline: bo
     """A local folder or a model's name: what is named by `hub:` is fetched first."""
     if not name.startswith("hub:"):
         return name
-    match = HUB.fullmatch(name)
-    if match is None:
-        raise KathrineError(f"'{name}' is not of the form hub:OWNER/NAME[@REVISION][/FOLDER]")
+    repo, revision, folder = parse_place(name)
     from kathrine.hubfiles import fetch_model_folder
 
-    return str(
-        fetch_model_folder(
-            match["repo"], match["revision"] or "", match["folder"] or "", workspace.hub, progress.say, offline
-        )
-    )
+    return str(fetch_model_folder(repo, revision, folder, workspace.hub, progress.say, offline))
 
 
 def run_of(name: str, checkpoint: str | None) -> tuple[Path | None, str]:
     """The run's folder and which of its checkpoints, for a run's or a checkpoint's folder; None for anything else."""
     folder = Path(name).expanduser()
-    if (folder / RUN_RECIPE).is_file() and (folder / "checkpoints").is_dir():
+    if is_run(folder):
         return folder, checkpoint or "best"
     run = folder.parent.parent
     if folder.name.isdigit() and folder.parent.name == "checkpoints" and (run / RUN_RECIPE).is_file():
