@@ -144,3 +144,5 @@ def stage(layout: Layout, run: Path, hub: Path, exporters: Mapping[str, Exporter
         stage_logs(run, tree / LOGS)
     if CHECKPOINTS in layout.folders:
         place_folder(hub / CHECKPOINTS, tree / CHECKPOINTS)
+        for one in sorted((tree / CHECKPOINTS).iterdir()):
+            exporters[layout.root].refresh_card(run, one, f"{location}{CHECKPOINTS}/{one.name}/")

@@ -53,6 +53,7 @@ class WritingHandler(HubHandler):
     def parse_request(self) -> bool:
         """A Hub that is away hangs up before it has answered anything."""
         if self.hub.away:
+            self.hub.away -= 1
             self.hub.refused += 1
             self.close_connection = True
             return False
@@ -77,6 +78,11 @@ class WritingHandler(HubHandler):
         super().do_GET()
 
     def do_POST(self) -> None:
+        self.answer_post()
+        if self.hub.on_answer is not None:
+            self.hub.on_answer(urlsplit(self.path).path)
+
+    def answer_post(self) -> None:
         path = unquote(urlsplit(self.path).path)
         if "/paths-info/" in path:
             super().do_POST()
@@ -247,8 +253,8 @@ class WritableHub(Hub):
 
     Args:
         folder: takes what is uploaded. commits: in the order in which they came. puts: oids whose upload began.
-        on_put: called with the oid at the beginning of each upload. away: hangs up on everybody; refused counts them.
-        drops: uploads to come that break off.
+        on_put: called with the oid at the beginning of each upload. away: how many requests it will hang up on;
+        refused counts them. drops: uploads to come that break off. on_answer: called with the path after a POST.
     """
 
     handler = WritingHandler
@@ -262,7 +268,8 @@ class WritableHub(Hub):
         self.puts: list[str] = []
         self.on_put: Callable[[str], None] | None = None
         self.writing = threading.Lock()
-        self.away = False
+        self.away = 0
+        self.on_answer: Callable[[str], None] | None = None
         self.refused = 0
         self.drops = 0
 
