@@ -170,12 +170,14 @@ def test_the_token_is_nowhere(story: Story) -> None:
     assert not [name for name, content in contents(story.hub, REPO).items() if TOKEN.encode() in content]
 
 
-def test_other_runs_and_full_folders_are_refused_before_anything_is_fetched(story: Story) -> None:
+def test_other_runs_full_folders_and_damaged_states_are_refused(story: Story) -> None:
     third = Machine(story.second.folder.parent / "third", story.hub)
     (third.folder / "other.toml").write_text('extends = "toy.toml"\n[strategy.train_all]\nlr = 0.5\n')
     (third.folder / "runs" / "full").mkdir(parents=True)
     (third.folder / "runs" / "full" / "mine.txt").touch()
     place = f"hub:{REPO}"
+    damaged = "state/checkpoints/00000020/trainable.safetensors"
+    story.hub.corrupt(damaged, times=2)
     before = len(story.hub.fetched(".safetensors"))
     codes, said = third.run(
         ["run", "other.toml", "--folder", "runs/other", "--resume", place],
@@ -187,8 +189,9 @@ def test_other_runs_and_full_folders_are_refused_before_anything_is_fetched(stor
         ["run", "toy.toml", "--folder", "runs/new", "--resume", "hub:nonsense"],
         ["run", "--resume", "toy.toml", "--folder", "runs/new"],
         ["run", "toy.toml", "--folder", "runs/new", "--resume=nonsense"],
+        ["run", "toy.toml", "--folder", "runs/damaged", "--resume", place],
     )
-    assert codes == [2] * 9, said
+    assert codes == [2] * 10, said
     for sentence in (
         f"the recipe has changed since the run in {REPO} began",
         "runs/full is not empty: nothing is brought from the Hub",
@@ -201,14 +204,9 @@ def test_other_runs_and_full_folders_are_refused_before_anything_is_fetched(stor
         "--resume=nonsense is no place on the Hub",
     ):
         assert sentence in said, sentence
-    assert "strategy.train_all.lr" in said and len(story.hub.fetched(".safetensors")) == before
-    assert not third.path("new").exists() and re.search(r"--set run\.offline=false", said)
-
-
-def test_a_damaged_state_is_fetched_again_and_never_used(story: Story, tmp_path: Path) -> None:
-    fourth = Machine(tmp_path / "fourth", story.hub)
-    name = "state/checkpoints/00000020/trainable.safetensors"
-    story.hub.corrupt(name, times=2)
-    codes, said = fourth.run(["run", "toy.toml", "--folder", "runs/night", "--resume", f"hub:{REPO}"])
-    assert codes == [2] and "came damaged, fetching it again" in said and "is damaged: its SHA-256" in said
-    assert not fourth.path("night").exists()
+    assert "strategy.train_all.lr" in said and re.search(r"--set run\.offline=false", said)
+    assert not third.path("new").exists() and not third.path("other").exists()
+    # Damaged on the way, fetched again, damaged again: refused, and never used. Nothing large was fetched before that.
+    fetched = story.hub.fetched(".safetensors")[before:]
+    assert "came damaged, fetching it again" in said and "trainable.safetensors is damaged: its SHA-256" in said
+    assert fetched[-2:] == [damaged] * 2 and len(fetched) <= 5 and not third.path("damaged").exists()
