@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from kathrine.components import Progress
 from kathrine.corpus.keys import file_digest
+from kathrine.errors import KathrineError
 from kathrine.hublayout import FORMAT, INDEX, read_index
+from kathrine_hub.cards import refused
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
     from kathrine_hub.staging import Layout
 
+CARD = "README.md"
 ALONE = 2**18
 """Bytes from which a file is sent by itself, so that progress is seen and Ctrl-C waits for no other one."""
 
@@ -145,6 +148,8 @@ def upload(
         changed = {name: path for name, path in local.items() if not is_same(path, there.files.get(name))}
     if not changed and not stale:
         return there.commit, 0
+    if CARD in changed:
+        refuse_card(changed[CARD], target)
     additions = {name: CommitOperationAdd(name, path) for name, path in changed.items()}
     send(api, target, additions, progress)
     done = api.create_commit(
@@ -156,6 +161,16 @@ def upload(
         parent_commit=there.commit,
     )
     return done.oid, len(changed) + len(stale)
+
+
+def refuse_card(path: Path, target: Target) -> None:
+    """Raises: KathrineError where the Hub would not take the card at the root, before anything is sent."""
+    problems = refused(path.read_text(encoding="utf-8"), target.kind)
+    if problems:
+        raise KathrineError(
+            f"the Hub does not take the card for {target.repo}: {'; '.join(problems)}",
+            "set what it lacks in the table of the exporter that writes it, or in README.md of the export",
+        )
 
 
 def send(api: HfApi, target: Target, additions: Mapping[str, Any], progress: Progress) -> None:

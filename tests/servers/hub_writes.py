@@ -1,8 +1,8 @@
 """The loopback Hub, written to: what the real client asks when it creates a repository and uploads.
 
 Answers whoami, create, settings, validate-yaml, preupload, the LFS batch with its PUT and verify, commits, branches,
-tags and their removal. What is uploaded lies in a folder. It can be switched `away`, and break uploads off. Not covered:
-Xet, multipart uploads, pull requests; this is no proof of the real Hub."""
+tags and their removal. What is uploaded lies in a folder. It can be `away`, and break uploads off. Not covered: Xet,
+multipart uploads, pull requests; this is no proof of the real Hub."""
 
 from __future__ import annotations
 
