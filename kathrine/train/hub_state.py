@@ -67,8 +67,9 @@ def bring_state(place: str, recipe: Recipe, folder: RunFolder, workspace: Worksp
     partial = folder.path.with_name(f".{folder.path.name}.partial")
     there = find_state(repo, revision, below or STATE, workspace.hub)
     progress.say(f"{place}: the state of step {there.step}, commit {there.commit[:12]}")
-    partial.mkdir(parents=True, exist_ok=True)
     refuse_another_run(there, recipe, folder, workspace.hub)
+    shutil.rmtree(partial, ignore_errors=True)  # of another try; what it fetched is in the client's cache
+    partial.mkdir(parents=True)
     total = sum(there.sizes[name] for name in there.hashes)
     with progress.task(f"fetching the state of step {there.step} from {repo}", total=total) as advance:
         for name in sorted(there.hashes):

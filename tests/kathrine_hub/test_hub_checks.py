@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,15 @@ from servers.hub_writes import Account, WritableHub
 
 from kathrine.catalog import Catalog
 from kathrine.errors import RecipeError
+from kathrine.progress import SilentProgress
 from kathrine.recipe import load_recipe
+from kathrine.testing import toy_recipe
+from kathrine.train.folder import RunFolder
+from kathrine.train.hub_state import bring_state
+from kathrine.workspace import Workspace
 from kathrine_hub.background import Background
 from kathrine_hub.options import filled, name_problem
+from kathrine_hub.staging import clear, snapshot
 
 HUB = '[export.hub]\nrepo = "kari/norsk"\n'
 
@@ -173,10 +181,6 @@ def test_the_hub_is_asked_before_the_first_step(tmp_path: Path) -> None:
 
 
 def test_the_background_counts_checkpoints_and_leaves_out_what_comes_too_soon(tmp_path: Path) -> None:
-    import threading
-
-    from kathrine.progress import SilentProgress
-
     go, seen = threading.Event(), []
     progress = SilentProgress()
 
@@ -197,3 +201,35 @@ def test_the_background_counts_checkpoints_and_leaves_out_what_comes_too_soon(tm
     work.start(tmp_path, 4)
     work.wait()
     assert "RuntimeError in the upload" in progress.warned[0] and "secret" not in progress.warned[0]
+
+
+def test_a_checkpoint_that_is_removed_meanwhile_stays_in_the_snapshot(tmp_path: Path) -> None:
+    kept = tmp_path / "checkpoints" / "00000005"
+    kept.mkdir(parents=True)
+    (kept / "trainable.safetensors").write_bytes(b"t" * 2**21)
+    (kept / "state.json").write_text(json.dumps({"step": 5, "reasons": ["last"], "state": {}}))
+    (tmp_path / "metrics.jsonl").write_text("one\n")
+    snapshot(tmp_path, tmp_path / ".hub" / "snapshot")
+    there = tmp_path / ".hub" / "snapshot"
+    linked = there / "checkpoints" / "00000005" / "trainable.safetensors"
+    assert linked.stat().st_nlink == 2  # no second copy of what is large
+    shutil.rmtree(kept)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write("two\n")
+    assert linked.read_bytes() == b"t" * 2**21 and (there / "metrics.jsonl").read_text() == "one\n"
+    clear(tmp_path)
+    assert not (tmp_path / ".hub").exists()
+
+
+def test_other_processes_wait_for_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, folder = toy_recipe(tmp_path / "run"), RunFolder(tmp_path / "run")
+    monkeypatch.setenv("RANK", "1")
+
+    def arrives() -> None:
+        folder.path.mkdir()
+        folder.recipe.write_text("")
+
+    timer = threading.Timer(0.3, arrives)
+    timer.start()
+    bring_state("hub:kari/norsk", recipe, folder, Workspace(tmp_path / "ws"), SilentProgress())
+    assert folder.recipe.is_file()

@@ -19,6 +19,7 @@ what = ["weights", "state", "logs"]
 every = 1
 checkpoints = true
 tag = "{run}-{step}"
+[export.after]
 [track.patient]
 """
 BROKEN = TRAINING + "[track.fails]\n"
@@ -132,6 +133,7 @@ def test_a_finished_run_lies_there_as_it_is_here(story: Story) -> None:
     assert "checkpoints/step_10/weights.safetensors" in early
     assert there["checkpoints/step_10/weights.safetensors"] != there["weights.safetensors"]
     assert json.loads(there["checkpoints/step_10/facts.json"]) == {"step": 10}
+    assert (night / "export/after/same.json").read_text() == "true"  # going back to step 10 left no trace
     # The card was written for the place where it lies.
     assert f"src='{story.hub.url}/{REPO}/resolve/main/audio/1.wav'".encode() in there["README.md"]
     assert "src='audio/1.wav'" in (night / "export/weights/README.md").read_text()
