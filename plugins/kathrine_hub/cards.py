@@ -57,12 +57,16 @@ def hub_card_problems(exporter: Exporter, plan: PlannedRun) -> Iterator[str]:
 
 def refused(card: str, kind: str) -> list[str]:
     """What the Hub says of a card that it would not take; empty where it takes it. kind: model or dataset."""
-    from huggingface_hub import ModelCard
+    from huggingface_hub import constants
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
-    try:
-        ModelCard(card).validate(repo_type=kind)
-    except ValueError as problem:
-        return messages(str(problem))
+    # The text as it is: the client's ModelCard writes it anew first, and leaves out what is empty.
+    answer = get_session().post(
+        f"{constants.ENDPOINT}/api/validate-yaml", json={"content": card, "repoType": kind}, headers=build_hf_headers()
+    )
+    if answer.status_code == 400:
+        return messages(answer.text)
+    hf_raise_for_status(answer)
     return []
 
 

@@ -23,16 +23,10 @@ branch = "{{run}}"
 tag = "v{{step}}"
 corpus_repo = "kari/tale"
 """
-WITH_CLIENT = """
-import json, sys
-from pathlib import Path
-from huggingface_hub import CommitOperationAdd, HfApi, snapshot_download
-api = HfApi()
-what, repo, *more = sys.argv[1:]
-if what == "add":
-    api.upload_file(path_or_fileobj=b"mine", path_in_repo=more[0], repo_id=repo)
-else:
-    print(snapshot_download(repo, revision=more[0], local_dir=more[1]))
+DOWNLOAD = """
+import sys
+from huggingface_hub import snapshot_download
+snapshot_download(sys.argv[1], revision=sys.argv[2], local_dir=sys.argv[3])
 """
 
 
@@ -46,11 +40,6 @@ def hub(tmp_path: Path) -> Iterator[WritableHub]:
 @pytest.fixture
 def machine(hub: WritableHub, tmp_path: Path) -> Machine:
     return Machine(tmp_path / "machine", hub)
-
-
-def client(machine: Machine, *arguments: str) -> None:
-    done = run_client(WITH_CLIENT, machine.environment, *arguments)
-    assert done.returncode == 0, done.stderr
 
 
 def on_disk(folder: Path) -> dict[str, bytes]:
@@ -77,7 +66,8 @@ def test_a_branch_a_tag_and_a_dataset_come_back_byte_for_byte(
     assert model.private and data.private and len(hub.commits) == 2
     assert not model.revisions["main"].files and model.tags["v20"].sha == model.revisions["night"].sha
     assert {"train.parquet", "README.md", "kathrine_hub.json"} <= set(hub.files("kari/tale"))
-    client(machine, "get", REPO, "v20", str(tmp_path / "model"))
+    done = run_client(DOWNLOAD, machine.environment, REPO, "v20", str(tmp_path / "model"))
+    assert done.returncode == 0, done.stderr
     got = on_disk(tmp_path / "model")
     assert got["weights.safetensors"] == (run / "export/weights/weights.safetensors").read_bytes()
     assert {name.removeprefix("logs/"): text for name, text in got.items() if name.startswith("logs/")} == {
@@ -100,13 +90,12 @@ def test_what_is_no_longer_wanted_goes_and_what_others_put_there_stays(hub: Writ
     (second / "audio").mkdir(parents=True)
     (second / "weights.safetensors").write_bytes(b"s" * 5000)
     (second / "facts.json").write_text('{"step": 20}')
-    assert machine.run(["push", str(run)])[0] == [0]
-    assert "second/weights.safetensors" in hub.files(REPO, "models")
-    client(machine, "add", REPO, "notes/mine.md")
-    client(machine, "add", REPO, "mine.txt")
-    # Only the logs, by name: the rest stays. Then another export at the root, without the second one.
-    assert machine.run(["push", str(run), "--what", "logs"])[0] == [0]
+    # All of it, then only the logs, by name: the rest stays.
+    assert machine.run(["push", str(run)], ["push", str(run), "--what", "logs"])[0] == [0, 0]
     assert {"second/weights.safetensors", "weights.safetensors", "logs/console.log"} <= set(hub.files(REPO, "models"))
+    hub.add_file(REPO, "models", "notes/mine.md", b"mine")
+    hub.add_file(REPO, "models", "mine.txt", b"mine")
+    # Then without the second one.
     (run / "export" / "weights" / "audio" / "1.wav").unlink()
     (run / "recipe.toml").write_text(RECIPE + f'[export.hub]\nrepo = "{REPO}"\nwhat = ["weights"]\n')
     assert machine.run(["push", str(run)])[0] == [0]
@@ -158,6 +147,7 @@ def test_what_can_not_be_pushed_is_said(hub: WritableHub, machine: Machine, tmp_
     failed = run_folder(machine, "failed", hub=f'[export.hub]\nrepo = "{REPO}"\nwhat = ["weights", "logs"]\n')
     for path in sorted((failed / "export").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
+    card = run_folder(machine, "card", hub='base_model = ""\n[export.hub]\nrepo = "kari/card"\n')
     busy = run_folder(machine, "busy")
     import fcntl
 
@@ -174,8 +164,9 @@ def test_what_can_not_be_pushed_is_said(hub: WritableHub, machine: Machine, tmp_
         ["push", str(failed), "--what", "weights"],
         ["push", str(plain), "--repo", "kari/open", "--public"],
         ["push", str(plain), "--repo", "kari/open"],
+        ["push", str(card)],
     )
-    assert codes == [2, 2, 2, 2, 2, 2, 0, 2, 0, 2], said
+    assert codes == [2, 2, 2, 2, 2, 2, 0, 2, 0, 2, 2], said
     for sentence in (
         "is no run folder: it has no recipe.toml",
         "has no [export.hub]\n  say where to: --repo OWNER/NAME",
@@ -186,11 +177,12 @@ def test_what_can_not_be_pushed_is_said(hub: WritableHub, machine: Machine, tmp_
         "the run has not come to weights: only logs can be uploaded",
         "has no export/weights",
         "kari/open is public, and private = true",
+        'the Hub does not take the card for kari/card: "base_model" is not allowed to be empty',
     ):
         assert sentence in said, sentence
     assert not hub.repositories["models", "kari/open"].private
     assert {name.partition("/")[0] for name in hub.files(REPO, "models")} == {"logs", "kathrine_hub.json"}
-    assert TOKEN not in said
+    assert TOKEN not in said and not hub.files("kari/card", "models")
 
 
 def test_secrets_in_messages_are_cut(machine: Machine) -> None:

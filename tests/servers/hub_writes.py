@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
 from servers.hub import LFS_SUFFIXES, File, Hub, Repository, Revision
 from servers.hub_answers import HubHandler
+from servers.hub_cards import card_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-LICENCES = {"cc0-1.0", "cc-by-4.0", "apache-2.0", "mit", "other", "unknown"}
 
 
 @dataclass
@@ -225,29 +223,6 @@ class WritingHandler(HubHandler):
         self.send_json({"commitOid": made.sha, "commitUrl": url})
 
 
-def card_problems(text: str, kind: str) -> list[dict[str, str]]:
-    """What the Hub would refuse of a card: front matter that is no YAML, names that it does not know, or a model
-    without a name for its base."""
-    match = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
-    if match is None:
-        return [{"message": "there is no front matter"}]
-    told = yaml.safe_load(match[1])
-    problems = [f"license '{name}' is not known" for name in listed(told, "license") if name not in LICENCES]
-    problems += [f"language {name!r} is no ISO 639 code" for name in listed(told, "language") if not is_language(name)]
-    if kind == "model" and told.get("base_model", "given") in ("", None):
-        problems.append('"base_model" is not allowed to be empty')
-    return [{"message": problem} for problem in problems]
-
-
-def listed(told: dict[str, Any], name: str) -> list[Any]:
-    value = told.get(name) or []
-    return value if isinstance(value, list) else [value]
-
-
-def is_language(name: object) -> bool:
-    return isinstance(name, str) and re.fullmatch(r"[a-z]{2,3}", name) is not None
-
-
 class WritableHub(Hub):
     """The server, with accounts by token. Use as a context manager.
 
@@ -285,6 +260,15 @@ class WritableHub(Hub):
             temporary.write_bytes(content)
             temporary.replace(self.place(oid))
         return self.place(oid)
+
+    def add_file(self, name: str, kind: str, file: str, content: bytes) -> None:
+        """A commit by somebody else: one regular file more."""
+        repository = self.repositories[kind, name]
+        before = repository.revisions["main"]
+        oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        files = {**before.files, file: File(self.keep(oid, content), len(content), oid, False)}
+        repository.history.append(before)
+        repository.revisions["main"] = Revision(hashlib.sha1((before.sha + oid).encode()).hexdigest(), files)
 
     def uploading(self, oid: str) -> None:
         with self.writing:
