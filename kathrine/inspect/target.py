@@ -11,6 +11,7 @@ from kathrine.catalog import Catalog
 from kathrine.components import ModelFamily, Progress
 from kathrine.datafiles import HUB_ID
 from kathrine.errors import KathrineError
+from kathrine.hublayout import CHECKPOINTS, INDEX
 from kathrine.recipe.recipe import Recipe, load_recipe
 from kathrine.workspace import Workspace
 
@@ -27,14 +28,20 @@ class Target:
     run: Path | None
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's. An export holds its recipe too, but no checkpoints; a repository of the Hub may hold
+    both, for it is laid out otherwise."""
+    held = (folder / RUN_RECIPE).is_file() and (folder / CHECKPOINTS).is_dir()
+    return held and not (folder / INDEX).is_file()
+
+
 def run_of(name: str, checkpoint: str | None) -> tuple[Path | None, str]:
     """The run's folder and which of its checkpoints, for a run's or a checkpoint's folder; None for anything else."""
     folder = Path(name).expanduser()
-    # an export holds its recipe too, but no checkpoints: it is a model
-    if (folder / RUN_RECIPE).is_file() and (folder / "checkpoints").is_dir():
+    if is_run(folder):
         return folder, checkpoint or "best"
     run = folder.parent.parent
-    if folder.name.isdigit() and folder.parent.name == "checkpoints" and (run / RUN_RECIPE).is_file():
+    if folder.name.isdigit() and folder.parent.name == CHECKPOINTS and (run / RUN_RECIPE).is_file():
         if checkpoint is not None:
             raise KathrineError(f"{name} is one checkpoint already", "leave --checkpoint out, or name the run")
         return run, str(int(folder.name))
