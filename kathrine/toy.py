@@ -256,6 +256,11 @@ class ToyFamily(ModelFamily):
     def open_text(self, workspace: Workspace) -> Callable[[str], tuple[int, ...]]:
         return toy_text
 
+    def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]]:
+        return lambda text: tuple(
+            (number, letter.encode()) for number, letter in zip(toy_text(text), text, strict=True)
+        )
+
     def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> ToyModel:
         import torch
 

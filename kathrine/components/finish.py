@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from kathrine.components.base import Component, Progress
 from kathrine.components.data import Source
@@ -54,6 +55,19 @@ class Speaking(Protocol):
     ) -> Spoken | None: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RecipeAround:
+    """What an exporter may know of the rest of its recipe when `check` asks.
+
+    labels: of every exporter that is not switched off, those with mistakes too. exporters: those without. tables: the
+    kernel's, by name (`run`, `train`...); one with mistakes is missing.
+    """
+
+    labels: Sequence[str]
+    exporters: Sequence[Exporter]
+    tables: Mapping[str, Any]
+
+
 @dataclass(slots=True, eq=False)
 class FinishedRun:
     """What an exporter may use.
@@ -66,7 +80,8 @@ class FinishedRun:
     family that is given with the model; in the run's voice, or in that of a speaker whom the model brings, or of an
     embedding; None where there is nothing to say. data: one line of facts per data entry (hours, licence). corpus:
     what was trained on. profile: of the recipe. versions: of Python, packages and plugins. drift: how far each part
-    has moved, as in `drift.json`.
+    has moved, as in `drift.json`. at: within it the model has the weights of another checkpoint, by step, and what it
+    gives is the run as of then; None where the run can not tell.
     """
 
     folder: Path
@@ -88,6 +103,7 @@ class FinishedRun:
     profile: str = ""
     versions: Mapping[str, Any] = field(default_factory=dict)
     drift: Mapping[str, Any] = field(default_factory=dict)
+    at: Callable[[int], AbstractContextManager[FinishedRun]] | None = None
 
 
 class Exporter(Component):
@@ -98,6 +114,13 @@ class Exporter(Component):
     """Whether every strategy has to be foldable: `check` then refuses one that says why it is not."""
     publishes: ClassVar[bool] = False
     """Whether it gives away what the others made: it then works after all of them."""
+    holds: ClassVar[Literal["model", "dataset"]] = "model"
+    """What kind of repository of the Hub its folder is one of."""
+
+    def recipe_problems(self, around: RecipeAround) -> Iterator[str]:
+        """Sentences about what does not fit with the rest of the recipe; asked by `kathrine check`, without network.
+        One that begins with the name of an option is shown at its place."""
+        return iter(())
 
     def card_metadata(self, plan: PlannedRun) -> Mapping[str, Any] | None:
         """The front matter that its model card will have, known before the run; None where it writes no card."""
@@ -113,6 +136,16 @@ class Exporter(Component):
     def before_training(self, plan: PlannedRun, corpus: Corpus) -> Iterator[str]:
         """Sentences about what would fail after training, asked once the corpus is there and before the first step."""
         return iter(())
+
+    def refresh_card(self, run: Path, folder: Path, location: str = "") -> bool:
+        """Write the card of an export anew, from files alone: after an evaluation, or for the place where it is
+        published.
+
+        Given: run, the run's folder; folder, what `export` wrote or a copy of it; location, the address that links to
+        files of the folder have to begin with (`https://.../resolve/main/`), empty for relative ones. Returns: whether
+        it has a card and wrote it; the same twice gives the same bytes.
+        """
+        return False
 
     @classmethod
     def recognise(cls, folder: Path) -> AdapterFacts | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -15,6 +15,7 @@ from kathrine.types import (
     ModelFacts,
     ParameterSpec,
     PromptedExample,
+    RowMeaning,
     Sampling,
     SelfCheck,
     SpeechRequest,
@@ -136,6 +137,15 @@ class SpeechModel(ABC):
 
         raise KathrineError(f"{self.facts.family} brings no speakers of its own", "leave export.custom_voice out")
 
+    def row_meanings(self) -> dict[int, RowMeaning]:
+        """What the rows of `language_table()` mean; a row that is missing here is free for a new tag.
+
+        By default: rows below the codebook's size are codes, and what `facts` says of languages and taken rows.
+        """
+        meanings = {row: RowMeaning("code") for row in range(self.facts.codebook_size)}
+        meanings |= {row: RowMeaning("control", name) for row, name in self.facts.taken_rows.items()}
+        return meanings | {row: RowMeaning("language", name) for name, row in self.facts.languages.items()}
+
     def add_language(self, language: str, row: int, start_H: torch.Tensor) -> torch.nn.Parameter:
         """Give the model a tag of its own for `language`: a new float32 vector put in by the prompt layout.
 
@@ -186,6 +196,14 @@ class ModelFamily(Component):
         """Whether `fetch` would have nothing to download."""
         return True
 
+    def reachable(self, workspace: Workspace) -> Iterable[str] | None:
+        """Sentences about why `fetch` could not download a checkpoint that is not at hand; empty where it could.
+
+        One short request, nothing is fetched. None where a family does not say. Raises: KathrineError, which counts as
+        such a sentence.
+        """
+        return None
+
     @abstractmethod
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
         """Bring the checkpoint here and check every file before any work; twice is harmless.
@@ -205,6 +223,11 @@ class ModelFamily(Component):
     @abstractmethod
     def open_text(self, workspace: Workspace) -> Callable[[str], tuple[int, ...]]:
         """A function from spoken text to token ids of its body."""
+
+    def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]] | None:
+        """A function from spoken text to its tokens: id, and the bytes that it stands for, which joined are the text in
+        UTF-8. None for a family that can not tell: then it is not known which letters fall apart."""
+        return None
 
     def open_speaker_encoder(
         self, workspace: Workspace, device: str = "cpu"

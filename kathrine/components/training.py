@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, ClassVar
 
@@ -69,6 +69,17 @@ class Strategy(Component):
     def fold_problem(self) -> str:
         """Why a merged export is impossible with this strategy, or an empty string; asked by `check`."""
         return ""
+
+    def low_rank(self) -> Mapping[str, tuple[torch.Tensor, torch.Tensor]]:
+        """The change of each weight that this strategy adapts as a product of two thin float32 matrices [O, R] and
+        [R, I], by official name; empty where it is none. Lets `kathrine inspect` tell its rank without a large
+        decomposition."""
+        return {}
+
+    def doubts(self, model: SpeechModel) -> Iterator[str]:
+        """Sentences about the loaded weights that make the options doubtful; asked on the untouched model when a run
+        begins, which warns with them."""
+        return iter(())
 
     def languages(self) -> Mapping[str, int]:
         """Language tags that this strategy gives the model: name to row."""

@@ -8,9 +8,8 @@ fixtures for pytest stand in `kathrine.testing.fixtures`.
 
 from kathrine.progress import SilentProgress
 from kathrine.testing.curricula import check_curriculum
-from kathrine.testing.exporters import check_exporter
+from kathrine.testing.exporters import check_exporter, finished_run
 from kathrine.testing.families import check_model_family
-from kathrine.testing.finished import finished_run
 from kathrine.testing.languages import check_language
 from kathrine.testing.losses import check_loss
 from kathrine.testing.metrics import check_metric, made_up_takes

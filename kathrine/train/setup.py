@@ -116,6 +116,10 @@ def make_loop(
     """Everything that the loop needs, restored from a checkpoint where there is one. Events are set later."""
     seed, train = recipe.run.seed, recipe.train
     made = claims(recipe, workspace, model.specs, model.facts)
+    if saved is None and processes.first:
+        for strategy in recipe.strategies:
+            for doubt in strategy.doubts(model):
+                progress.warn(f"strategy.{strategy.label}: {doubt}")
     trainable = make_trainable(model, recipe.strategies, made, seed)
     parameters = trainable.parameters
     if saved is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,12 @@ PARTS = {
     "adapter_config": "without it nothing says where the LoRA belongs",
 }
 """What the lack of a file means, by what its name begins with."""
+
+
+def now() -> datetime:
+    """The time in UTC, or that of SOURCE_DATE_EPOCH where it is set: then the same run gives the same bytes."""
+    set_to = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(set_to), UTC) if set_to else datetime.now(UTC)
 
 
 def base_fingerprint(weights: Mapping[str, torch.Tensor], trained: Sequence[str]) -> str:
@@ -91,7 +98,7 @@ def write_manifest(folder: Path, run: FinishedRun, facts: Mapping[str, Any]) -> 
     """Write `manifest.json`. Given: facts of this export, such as its `kind` and its `checks`."""
     files = file_facts(folder)
     recipe = {"file": RECIPE, "sha256": files[RECIPE]["sha256"]} if RECIPE in files else None
-    created = datetime.now(UTC).isoformat(timespec="seconds")
+    created = now().isoformat(timespec="seconds")
     document = {"format": FORMAT, "created": created, **run_facts(run), "recipe": recipe, **facts, "files": files}
     text = json.dumps(finite(document), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")

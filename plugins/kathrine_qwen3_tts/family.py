@@ -24,6 +24,8 @@ from kathrine_qwen3_tts.config import (
     layer_of,
     parameter_census,
     part_of,
+    piece_of,
+    position_of,
     read_config,
     taken_rows,
 )
@@ -70,7 +72,8 @@ def released_size(talker: Mapping[str, Any]) -> bool:
 def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
     """Every parameter of the model that config.json describes."""
     return tuple(
-        ParameterSpec(name, shape, part, layer_of(name)) for name, shape, part in parameter_census(dict(config))
+        ParameterSpec(name, shape, part, layer_of(name), position_of(name), piece_of(name))
+        for name, shape, part in parameter_census(dict(config))
     )
 
 
@@ -209,6 +212,13 @@ class Qwen3TtsFamily(ModelFamily):
         folder = self._folder_at_hand(workspace)
         return self.options.checkpoint == TINY or (folder is not None and any(folder.glob("*.safetensors")))
 
+    def reachable(self, workspace: Workspace) -> Iterator[str]:
+        from kathrine.hubfiles import hub_problem
+        from kathrine_qwen3_tts.checkpoint import hub_id
+
+        problem = hub_problem(hub_id(self.options.checkpoint), self.options.revision, "model")
+        return iter([problem] if problem else [])
+
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
         known = workspace.root in self._resolved
         checkpoint = self.resolved(workspace, offline)
@@ -240,6 +250,12 @@ class Qwen3TtsFamily(ModelFamily):
 
         tokenizer = TextTokenizer(self.resolved(workspace).path)
         return lambda text: tuple(tokenizer.body(text))
+
+    def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]]:
+        from kathrine_qwen3_tts.text import TextTokenizer
+
+        tokenizer = TextTokenizer(self.resolved(workspace).path)
+        return lambda text: tuple((number, tokenizer.bytes_of(number)) for number in tokenizer.body(text))
 
     def open_speaker_encoder(
         self, workspace: Workspace, device: str = "cpu"

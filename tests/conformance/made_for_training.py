@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import soundfile
 from builtin_makers import TINY, Bench, made
 
 from kathrine.components import Strategy
@@ -13,9 +14,9 @@ from kathrine.testing import (
     check_model_family,
     check_strategy,
     check_tracker,
-    made_up_wave,
     tiny_family,
 )
+from kathrine.testing.tiny import made_up_wave
 
 # --------------------------------------------------------------------------- models, strategies, losses
 
@@ -102,8 +103,7 @@ def _(bench: Bench) -> None:
 
 @made("exporter", "custom_voice")
 def _(bench: Bench) -> None:
-    import soundfile
-
-    soundfile.write(bench.folder / "kari.wav", made_up_wave("kari", 2.0, 24000), 24000)
-    exporter = bench.make(dtype="fp32", voices={"kari": str(bench.folder / "kari.wav")})
-    check_exporter(exporter, tiny_family(TINY), bench.workspace, everything())
+    voice = bench.folder / "kari.wav"
+    soundfile.write(voice, made_up_wave("kari", 2.0, 24000), 24000)
+    made_one = bench.make(voices={"kari": str(voice)}, dtype="fp32")
+    check_exporter(made_one, tiny_family(TINY), bench.workspace, everything())
