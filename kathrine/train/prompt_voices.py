@@ -46,9 +46,9 @@ def prompts_of(
         return [Prompt(safe_name(name), speaker_voice(facts, name), None) for name in speakers]
     if references:
         return [from_recording(loaded, path, folder) for path in references]
-    if facts.speakers:
-        raise KathrineError("whose voice?", f"--speaker with one of {listing(facts.speakers)}")
     if loaded.family.open_speaker_encoder(loaded.workspace, loaded.device) is None:
+        if facts.speakers:
+            raise KathrineError("whose voice?", f"--speaker with one of {listing(facts.speakers)}")
         own = [Prompt("own", Voice("the model's own"), None)]
         return (from_run(loaded, voices, folder) if facts.clones_in_context else []) or own
     held_out = from_run(loaded, voices, folder)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kathrine.errors import KathrineError
+from kathrine.sharding import INDEX, WEIGHTS
 from kathrine_csm.config import CODEC_PREFIX, RELEASED, SUB_TABLE, TABLE, model_specs, read_config, sizes
 
 if TYPE_CHECKING:
     import torch
 
 TINY = "kathrine:tiny-csm"
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
 NAMES = f"name an existing folder, a Hub id such as {RELEASED}, or {TINY}"
 COPIED = ("*.json", "*.jinja", "*.model", "*.txt", "LICENSE*")
@@ -190,17 +190,23 @@ def read_tensors(folder: Path | str, prefix: str = "") -> Iterator[tuple[str, to
 
 
 def write_checkpoint(
-    folder_out: Path | str, base_folder: Path | str, tensors: Mapping[str, torch.Tensor], dtype: str = "bf16"
+    folder_out: Path | str,
+    base_folder: Path | str,
+    tensors: Mapping[str, torch.Tensor],
+    dtype: str = "bf16",
+    max_shard_bytes: int = 0,
 ) -> Path:
     """Write a complete checkpoint in transformers' layout, all or nothing; the codec is taken over as it is.
 
     Given: base_folder, which gives configuration, tokenizer and codec; tensors, every parameter by official name;
-    dtype, "bf16" or "fp32". A shared table is stored under the names that the base stores it under.
+    dtype, "bf16" or "fp32"; max_shard_bytes, above which weights are divided into files (0: never). A shared table is
+    stored under the names that the base stores it under.
 
     Raises: KathrineError: the folder is taken, or tensors are missing, surplus or of another shape.
     """
     import torch
-    from safetensors.torch import save_file
+
+    from kathrine.sharding import save_weights
 
     out, base = Path(folder_out), Path(base_folder)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -227,9 +233,7 @@ def write_checkpoint(
             if path.name not in ("config.json", INDEX):
                 shutil.copyfile(path, temporary / path.name)
         (temporary / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        save_file(state, temporary / WEIGHTS, metadata={"format": "pt"})
-        with (temporary / WEIGHTS).open("rb") as file:
-            os.fsync(file.fileno())
+        save_weights(state, temporary, max_shard_bytes)
         verify(temporary)
         temporary.replace(out)
     finally:

@@ -156,9 +156,28 @@ def layer_of(name: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
+def position_of(name: str) -> int | None:
+    """The layer of the depth decoder that a parameter lies in; None for one of the backbone's, which `layer_of` tells,
+    and for single pieces. Its heads are one parameter here."""
+    match = re.match(r"depth_decoder\.model\.layers\.(\d+)\.", name)
+    return int(match.group(1)) if match else None
+
+
+def piece_of(name: str) -> str:
+    """What a parameter of either transformer is: attention, mlp or norms; empty for all that is neither's."""
+    if not re.match(r"(?:backbone_model|depth_decoder\.model)\.(?:layers|norm)\.", name):
+        return ""
+    if ".self_attn." in name:
+        return "attention"
+    return "mlp" if ".mlp." in name else "norms"
+
+
 def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
     """Every parameter of the model that config.json describes, without the codec's; a shared table once."""
-    return tuple(ParameterSpec(name, shape, part_of(name), layer_of(name)) for name, shape in _parameters(config))
+    return tuple(
+        ParameterSpec(name, shape, part_of(name), layer_of(name), position_of(name), piece_of(name))
+        for name, shape in _parameters(config)
+    )
 
 
 def _parameters(config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -41,6 +41,7 @@ def model_facts(config: Mapping[str, Any], checkpoint: str, revision: str = "") 
         prompt_forms=("plain", "in_context"),
         text_layouts=("whole",),
         language_tags=False,
+        end_is_frame=True,
     )
 
 
@@ -73,7 +74,7 @@ class CsmFamily(ModelFamily):
     """Sesame CSM: a backbone, a depth decoder, and Mimi."""
 
     name = "csm"
-    embedded = ("kathrine:tiny-csm",)
+    tiny = "kathrine:tiny-csm"
     Options = CsmOptions
     options: CsmOptions
 
@@ -150,6 +151,12 @@ class CsmFamily(ModelFamily):
         except KathrineError:  # a snapshot without all of its weights: `fetch` brings the rest
             return False
 
+    def reachable(self, workspace: Workspace) -> Iterator[str]:
+        from kathrine.hubfiles import hub_problem
+
+        problem = hub_problem(self.options.checkpoint, self.options.revision, "model")
+        return iter([problem] if problem else [])
+
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
         known = workspace.root in self._resolved
         checkpoint = self.resolved(workspace, offline, progress.say)
@@ -173,6 +180,11 @@ class CsmFamily(ModelFamily):
         tokenizer = TextTokenizer(self.resolved(workspace).path)
         return lambda text: tuple(tokenizer.body(text))
 
+    def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]]:
+        from kathrine_csm.text import TextTokenizer
+
+        return TextTokenizer(self.resolved(workspace).path).tokens
+
     def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> SpeechModel:
         from kathrine_csm.model import load_model
 
@@ -187,10 +199,16 @@ class CsmFamily(ModelFamily):
         weights: Mapping[str, torch.Tensor],
         dtype: str,
         languages: Mapping[str, int],
+        *,
+        max_shard_bytes: int = 0,
+        voices: Mapping[str, int] | None = None,
+        keep_base: bool = True,
     ) -> tuple[str, ...]:
         from kathrine_csm.checkpoint import write_checkpoint
 
         if languages:
             raise KathrineError(f"model.{self.name} has no language tags to write", "leave strategy.language_tag out")
-        out = write_checkpoint(folder, self.resolved(workspace).path, weights, dtype)
+        if voices:
+            raise KathrineError(f"model.{self.name} brings no speakers of its own", "use export.merged")
+        out = write_checkpoint(folder, self.resolved(workspace).path, weights, dtype, max_shard_bytes)
         return tuple(sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()))

@@ -15,6 +15,17 @@ SPEAKER = "[0]"
 """The speaker of every text here. In CSM numbers tell the voices of one conversation apart; they name nobody."""
 
 
+def _byte_of() -> dict[str, int]:
+    """Byte by letter of byte-level BPE: what is printable in Latin-1 stands for itself, the rest, in their order, for
+    letters from 256 on."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}
+
+
+BYTE_OF = _byte_of()
+
+
 class TextTokenizer:
     """Text to ids. begin, end: the special tokens around every text, as the tokenizer itself puts them."""
 
@@ -55,6 +66,17 @@ class TextTokenizer:
                     f"the text {text[:60]!r} holds the special token {token!r}", "remove it from the transcript"
                 )
         return self.encode(SPEAKER + text)
+
+    def tokens(self, text: str) -> tuple[tuple[int, bytes], ...]:
+        """The tokens of a text: id, and the bytes of it that the token stands for. The speaker's number in front is no
+        part of the text: a token of nothing else is left out, one that melted with the first letters keeps those."""
+        found, skipped = [], len(SPEAKER.encode())
+        for number in self.body(text):
+            own = bytes(BYTE_OF[letter] for letter in self._tokenizer.id_to_token(number))
+            if len(own) > skipped:
+                found.append((number, own[skipped:]))
+            skipped = max(0, skipped - len(own))
+        return tuple(found)
 
     def fingerprint(self) -> str:
         """Hash of all that ids depend on: part of the key under which encoded text is cached."""

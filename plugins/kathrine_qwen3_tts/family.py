@@ -23,6 +23,9 @@ from kathrine_qwen3_tts.config import (
     known_names,
     layer_of,
     parameter_census,
+    part_of,
+    piece_of,
+    position_of,
     read_config,
     taken_rows,
 )
@@ -43,7 +46,6 @@ def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint:
     """Facts from the two parsed configurations, config.json and speech_tokenizer/config.json."""
     talker = config["talker_config"]
     present = {part for _, _, part in parameter_census(dict(config))}
-    named = config["tts_model_type"] == "custom_voice"
     return ModelFacts(
         family=Qwen3TtsFamily.name,
         checkpoint=checkpoint,
@@ -56,7 +58,7 @@ def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint:
         languages={name: int(row) for name, row in talker["codec_language_id"].items()},
         taken_rows=taken_rows(dict(config)),
         free_rows=() if FREE_ROW in taken_rows(dict(config)) else (FREE_ROW,),
-        speakers=tuple(talker.get("spk_id") or {}) if named else (),
+        speakers=tuple(talker.get("spk_id") or {}),
         released=released_size(talker),
     )
 
@@ -74,7 +76,8 @@ def released_size(talker: Mapping[str, Any]) -> bool:
 def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
     """Every parameter of the model that config.json describes."""
     return tuple(
-        ParameterSpec(name, shape, part, layer_of(name)) for name, shape, part in parameter_census(dict(config))
+        ParameterSpec(name, shape, part, layer_of(name), position_of(name), piece_of(name))
+        for name, shape, part in parameter_census(dict(config))
     )
 
 
@@ -134,7 +137,7 @@ class Qwen3TtsFamily(ModelFamily):
     """Qwen3-TTS, 12 Hz: base and custom_voice, 0.6B and 1.7B."""
 
     name = "qwen3_tts"
-    embedded = ("kathrine:tiny",)
+    tiny = "kathrine:tiny"
     Options = Qwen3TtsOptions
     options: Qwen3TtsOptions
 
@@ -213,6 +216,13 @@ class Qwen3TtsFamily(ModelFamily):
         folder = self._folder_at_hand(workspace)
         return self.options.checkpoint == TINY or (folder is not None and any(folder.glob("*.safetensors")))
 
+    def reachable(self, workspace: Workspace) -> Iterator[str]:
+        from kathrine.hubfiles import hub_problem
+        from kathrine_qwen3_tts.checkpoint import hub_id
+
+        problem = hub_problem(hub_id(self.options.checkpoint), self.options.revision, "model")
+        return iter([problem] if problem else [])
+
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
         known = workspace.root in self._resolved
         checkpoint = self.resolved(workspace, offline)
@@ -245,6 +255,12 @@ class Qwen3TtsFamily(ModelFamily):
         tokenizer = TextTokenizer(self.resolved(workspace).path)
         return lambda text: tuple(tokenizer.body(text))
 
+    def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]]:
+        from kathrine_qwen3_tts.text import TextTokenizer
+
+        tokenizer = TextTokenizer(self.resolved(workspace).path)
+        return lambda text: tuple((number, tokenizer.bytes_of(number)) for number in tokenizer.body(text))
+
     def open_speaker_encoder(
         self, workspace: Workspace, device: str = "cpu"
     ) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -265,6 +281,14 @@ class Qwen3TtsFamily(ModelFamily):
             raise KathrineError(f"{resolved.id} has no configuration", "fetch the checkpoint again")
         return load_model(resolved.path, facts, device=device, dtype=dtype)
 
+    def voice_rows(
+        self, workspace: Workspace, wanted: Mapping[str, int | None], languages: Mapping[str, int]
+    ) -> tuple[dict[str, int], list[str]]:
+        from kathrine_qwen3_tts.voices import voice_rows
+
+        configs = self._configs(workspace)
+        return ({}, []) if configs is None else voice_rows(configs[0], wanted, languages)
+
     def write_checkpoint(
         self,
         workspace: Workspace,
@@ -272,9 +296,20 @@ class Qwen3TtsFamily(ModelFamily):
         weights: Mapping[str, torch.Tensor],
         dtype: str,
         languages: Mapping[str, int],
+        *,
+        max_shard_bytes: int = 0,
+        voices: Mapping[str, int] | None = None,
+        keep_base: bool = True,
     ) -> tuple[str, ...]:
-        from kathrine_qwen3_tts.checkpoint import write_checkpoint
+        from kathrine_qwen3_tts.checkpoint import merged_tables, write_checkpoint
+        from kathrine_qwen3_tts.voices import voice_patch
 
-        patch = {"talker_config": {"codec_language_id": dict(languages)}} if languages else {}
-        out = write_checkpoint(folder, self.resolved(workspace).path, weights, patch, dtype)
+        base = self.resolved(workspace).path
+        patch = merged_tables(
+            {"talker_config": {"codec_language_id": dict(languages)}} if languages else {},
+            voice_patch(voices or {}, keep_base),
+        )
+        if not has_speaker_encoder(merged_tables(read_config(base), patch)):
+            weights = {name: value for name, value in weights.items() if part_of(name) != "speaker_encoder"}
+        out = write_checkpoint(folder, base, weights, patch, dtype, max_shard_bytes)
         return tuple(sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()))

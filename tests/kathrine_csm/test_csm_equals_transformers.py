@@ -182,6 +182,19 @@ def test_a_written_checkpoint_loads_in_transformers_and_here(tmp_path: Path, dty
         family().write_checkpoint(workspace(), tmp_path / "out", weights, dtype, {})
 
 
+def test_a_checkpoint_in_several_files_is_the_same(tmp_path: Path):
+    weights = dict(model().originals)
+    files = family().write_checkpoint(workspace(), tmp_path / "out", weights, "fp32", {}, max_shard_bytes=400_000)
+    parts = [name for name in files if name.endswith(".safetensors")]
+    assert len(parts) > 1 and "model.safetensors.index.json" in files
+    real = dict(official_model(tmp_path / "out").named_parameters())
+    assert all(torch.equal(real[name], value) for name, value in weights.items())
+    again = family(str(tmp_path / "out")).load(workspace())
+    assert all(torch.equal(again.originals[name], value) for name, value in weights.items())
+    with pytest.raises(KathrineError, match="no speakers of its own"):
+        family().write_checkpoint(workspace(), tmp_path / "voices", weights, "fp32", {}, voices={"kari": 1})
+
+
 def test_a_checkpoint_is_not_written_from_too_few_weights(tmp_path: Path):
     weights = dict(model().originals)
     del weights["lm_head.weight"]

@@ -18,7 +18,7 @@ from kathrine import KathrineError
 from kathrine.errors import OtherFamilyError
 from kathrine.inspect.target import find_target
 from kathrine.progress import SilentProgress
-from kathrine.testing import check_strategy
+from kathrine.testing import check_model_family, check_strategy
 from kathrine.workspace import Workspace
 from kathrine_csm.config import RELEASED, check_config, read_config
 from kathrine_csm.tiny import build_tiny
@@ -144,7 +144,7 @@ one, place = CsmFamily(CsmOptions(checkpoint=name, revision=revision)), Workspac
 try:
     one.fetch(place, SilentProgress())
     again = CsmFamily(CsmOptions(checkpoint=name, revision=revision))
-    at_hand = again.at_hand(place) and again.facts(place).codebooks == 8
+    at_hand = again.at_hand(place) and again.facts(place).codebooks == 8 and not list(again.reachable(place))
     again.fetch(place, SilentProgress(), offline=True)
     print(json.dumps({"revision": one.facts(place).revision, "at_hand": at_hand}))
 except KathrineError as error:
@@ -280,6 +280,25 @@ def test_another_text_is_another_prompt():
     wrong = dataclasses.replace(one, text_ids=example(6, words="Noe helt annet.").text_ids["text"])
     right, other = (model().forward(model().collate([each])).logits_NV for each in (one, wrong))
     assert not torch.allclose(right, other)
+
+
+def test_csm_keeps_the_contract_of_a_model_family():
+    assert check_model_family(family(), workspace()).facts.end_is_frame
+
+
+def test_tokens_of_a_text_are_its_bytes():
+    tokens = family().open_text_tokens(workspace())("Blåbær på øya")
+    assert b"".join(own for _, own in tokens).decode() == "Blåbær på øya"
+    assert [number for number, _ in tokens] == list(family().open_text(workspace())("Blåbær på øya"))[len("[0]") :]
+
+
+def test_pieces_are_told_for_levers():
+    specs = {spec.name: spec for spec in family().parameters(workspace())}
+    one = specs["depth_decoder.model.layers.1.mlp.up_proj.weight"]
+    assert (one.part, one.layer, one.position, one.piece) == ("sub_talker", None, 1, "mlp")
+    one = specs["backbone_model.layers.2.self_attn.q_proj.weight"]
+    assert (one.part, one.layer, one.position, one.piece) == ("talker", 2, None, "attention")
+    assert specs["backbone_model.norm.weight"].piece == "norms" and specs["lm_head.weight"].piece == ""
 
 
 def test_a_fetched_model_says_so_once():

@@ -89,7 +89,7 @@ def test_it_trains_speaks_and_exports(trained: Path):
 
 def test_the_exports_are_what_the_run_has(trained: Path):
     adapter = trained / "export" / "adapter"
-    note = json.loads((adapter / "kathrine.json").read_text())
+    note = json.loads((adapter / "manifest.json").read_text())
     assert note["checks"]["difference"] == pytest.approx(0, abs=1e-6)
     assert note["trained"] == ["embed_text_tokens.weight"] and note["base"]["checkpoint"] == TINY
     assert not (adapter / "text_projection.bin").exists()
