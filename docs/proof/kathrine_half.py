@@ -1,9 +1,10 @@
 """First half of the proof in docs/official-package.md, under kathrine's Python: train, export, speak, write down.
 
-    python docs/proof/kathrine_half.py FOLDER [CHECKPOINT ...]
+    python docs/proof/kathrine_half.py FOLDER [--set KEY=VALUE ...]
 
 Trains one run for each golden checkpoint by docs/proof/official.toml with `kathrine run`, and lets kathrine speak,
-greedily, from every export of it. FOLDER then holds what `official_half.py` needs in its own environment:
+greedily, from every export of it; --set is handed to that command, for more exports. FOLDER then holds what
+`official_half.py` needs in its own environment:
 
     base/NAME  run/NAME     base checkpoints, run folders with their exports
     voice.wav               the reference, 24 kHz
@@ -89,10 +90,9 @@ def base_without_norwegian(name: str, folder: Path) -> Path:
     return folder
 
 
-def train(base: Path, folder: Path) -> None:
-    settings = {"model.qwen3_tts.checkpoint": base, "run.folder": folder}
-    words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    if kathrine(["run", str(RECIPE), *words]) != 0:
+def train(base: Path, folder: Path, more: list[str]) -> None:
+    settings = ["--set", f"model.qwen3_tts.checkpoint={base}", "--set", f"run.folder={folder}", *more]
+    if kathrine(["run", str(RECIPE), *settings]) != 0:
         raise SystemExit(f"the run in {folder} failed")
 
 
@@ -110,10 +110,10 @@ def complete(case: dict[str, Any]) -> Path:
 
 
 def cases_of(base: Path, exports: Path) -> dict[str, dict[str, Any]]:
-    """The base, and every export of a folder by the kind that its note names."""
+    """The base, and every export of a folder, with what is asked of them."""
     cases = {f"{base.name} base": {"kind": "base", "folder": base, "base": base}}
     for export in sorted(exports.iterdir()):
-        kind = json.loads((export / "kathrine.json").read_text(encoding="utf-8"))["kind"]
+        kind = "complete" if (export / "config.json").is_file() else "adapter"
         cases[f"{base.name} {export.name}"] = {"kind": kind, "folder": export, "base": base}
     for case in cases.values():
         config = json.loads((complete(case) / "config.json").read_text(encoding="utf-8"))
@@ -124,7 +124,7 @@ def cases_of(base: Path, exports: Path) -> dict[str, dict[str, Any]]:
     return cases
 
 
-def speak(case: dict[str, Any], voice: Path, workspace: Workspace) -> dict[str, np.ndarray]:
+def speak(case: dict[str, Any], voice: Path, workspace: Workspace, frames: int = FRAMES) -> dict[str, np.ndarray]:
     """What kathrine makes of a case, float32 on the CPU."""
     family = family_of(complete(case))
     model = family.load(workspace)
@@ -138,7 +138,7 @@ def speak(case: dict[str, Any], voice: Path, workspace: Workspace) -> dict[str, 
     found["reference_codes"] = family.open_codec(workspace).encode([wave])[0].astype(np.int16)
     text = family.open_text(workspace)
     for name, request in case["requests"].items():
-        found[name] = codes_of(model, request, text, found)
+        found[name] = codes_of(model, request, text, found, frames)
     return found
 
 
@@ -146,7 +146,9 @@ def family_of(folder: Path) -> Qwen3TtsFamily:
     return Qwen3TtsFamily(Qwen3TtsFamily.Options(checkpoint=str(folder)))
 
 
-def codes_of(model: SpeechModel, request: dict[str, Any], text: Any, voice: dict[str, np.ndarray]) -> np.ndarray:
+def codes_of(
+    model: SpeechModel, request: dict[str, Any], text: Any, voice: dict[str, np.ndarray], frames: int
+) -> np.ndarray:
     """One request, alone: codes [T, Q]."""
     in_context = request.get("reference_text")
     asked = SpeechRequest(
@@ -158,17 +160,17 @@ def codes_of(model: SpeechModel, request: dict[str, Any], text: Any, voice: dict
         reference_codes_RQ=voice["reference_codes"] if in_context else None,
         reference_text_ids=text(in_context) if in_context else (),
     )
-    (made,) = model.generate([asked], GREEDY, FRAMES)
+    (made,) = model.generate([asked], GREEDY, frames)
     return made.codes_TQ
 
 
-def write_plan(folder: Path, cases: dict[str, dict[str, Any]], workspace: Workspace) -> None:
+def write_plan(folder: Path, cases: dict[str, dict[str, Any]], workspace: Workspace, frames: int = FRAMES) -> None:
     """Let kathrine speak all cases, and write down what was asked and what came out."""
     voice = reference_wave(folder)
     codes = {
         f"{name}/{key}": np.ascontiguousarray(value)
         for name, case in cases.items()
-        for key, value in speak(case, voice, workspace).items()
+        for key, value in speak(case, voice, workspace, frames).items()
     }
     save_file(codes, folder / "kathrine.safetensors")
     for case in cases.values():
@@ -177,16 +179,16 @@ def write_plan(folder: Path, cases: dict[str, dict[str, Any]], workspace: Worksp
         case |= {key: str(case[key].relative_to(folder)) for key in ("folder", "base")}
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     texts = {"texts": TEXTS, "reference_text": REFERENCE_TEXT}
-    plan = {"versions": versions, "frames": FRAMES, **texts, "cases": cases}
+    plan = {"versions": versions, "frames": frames, **texts, "cases": cases}
     (folder / "plan.json").write_text(json.dumps(plan, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def main(folder: Path, names: list[str]) -> None:
+def main(folder: Path, more: list[str]) -> None:
     folder.mkdir(parents=True)
     cases = {}
-    for name in names or CHECKPOINTS:
+    for name in CHECKPOINTS:
         base, run = base_without_norwegian(name, folder / "base" / name), folder / "run" / name
-        train(base, run)
+        train(base, run, more)
         cases |= cases_of(base, run / "export")
     write_plan(folder, cases, Workspace.default())
     print(f"{sum(len(case['requests']) for case in cases.values())} requests of {len(cases)} models in {folder}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -198,9 +199,8 @@ class Comparison:
         frames = sum(len(codes) for codes in made.values())
         start = f"{name} {way}".strip().ljust(46) + f"{len(equal):>3} of {len(made):<3}{frames:>6}"
         if way == CONTROL:
-            yield f"{start}{'':>11}   " + (
-                "a control, DIFFERS not" if len(equal) > 1 else "a control: must not be equal"
-            )
+            all_the_same = len(equal) == len(made)
+            yield f"{start}{'':>11}   {'a control, which DIFFERS not' if all_the_same else 'a control: must differ'}"
             return
         bases = {key: self.codes.get(f"{Path(case['base']).name} base/{key}") for key in made}
         moved = [not np.array_equal(made[key], base.numpy()) for key, base in bases.items() if base is not None]
@@ -233,8 +233,11 @@ class Comparison:
     def write(self, path: Path, versions: dict[str, str]) -> None:
         """What tests/official compares with."""
         save_file(self.codes, path.with_suffix(".safetensors"), metadata={"format": "pt"})
-        facts = {"versions": versions, "ids": self.ids, "names": self.names}
-        path.with_suffix(".json").write_text(json.dumps(facts, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.with_suffix(".safetensors").chmod(0o644)
+        names = {Path(base).name: found for base, found in self.names.items()}
+        facts = {"versions": versions, "frames": self.plan["frames"], "ids": self.ids, "names": names}
+        text = re.sub(r"\n {3,}|\n {2}(?=[]}])", " ", json.dumps(facts, indent=1, ensure_ascii=False))
+        path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
 
 
 def verdict(same: bool) -> str:
