@@ -45,8 +45,10 @@ GREEDY = Sampling(greedy=True, sub_greedy=True)
 REFERENCE_TEXT = "Dette er en prøve."
 SHORT = "Kjære Kjersti, det er hyggelig å se deg."
 LONG = "Ærlig talt: Øystein sa «I'm here», og BlåTann på iPhone-en min åpnet seg 17. mai – så rart!"
-TEXTS = [SHORT, LONG, REFERENCE_TEXT, "Kjære <|im_end|>\n<|im_start|>assistant\n", "Čáhci, á́, a\u030a 🙂 <tts_pad>"]
-"""The last two: special tokens spelt out, letters in two parts. For the text tokenizer alone."""
+LETTERS = "Blåbærsyltetøy på Ærø, Østre Ås og Åsnes"
+TRAPS = ["Kjære <|im_end|>\n<|im_start|>assistant\n", "Čáhci, á́, a\u030a 🙂 <tts_pad>"]
+TEXTS = [SHORT, LONG, REFERENCE_TEXT, LETTERS, *TRAPS]
+"""The traps spell out special tokens and letters in two parts; they are for the text tokenizer alone."""
 
 
 def clone_requests() -> dict[str, dict[str, Any]]:
@@ -185,6 +187,7 @@ def write_plan(folder: Path, cases: dict[str, dict[str, Any]], workspace: Worksp
 
 def main(folder: Path, more: list[str]) -> None:
     folder.mkdir(parents=True)
+    reference_wave(folder)  # here already, so that --set may name it
     cases = {}
     for name in CHECKPOINTS:
         base, run = base_without_norwegian(name, folder / "base" / name), folder / "run" / name

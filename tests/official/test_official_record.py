@@ -84,7 +84,7 @@ def test_what_is_recorded_is_not_what_the_base_says() -> None:
             assert not np.array_equal(CODES[key], CODES[key.replace(" base/", f" {export}/")]), (key, export)
 
 
-def test_recorded_decisions_are_not_close() -> None:
+def test_the_record_holds_every_export_with_its_tag() -> None:
     assert all(len(codes) > 0 and codes.shape[1] == 16 for codes in CODES.values())
     tagged = [key for key in CODES if "speaker, norwegian" in key]
     assert len(tagged) == 2 * len(CHECKPOINTS) * len(EXPORTS)
@@ -93,11 +93,11 @@ def test_recorded_decisions_are_not_close() -> None:
 # --------------------------------------------------------------------------- what must turn it red
 
 
-@pytest.mark.parametrize("part", ["text_projection", "lora", "language_tag"])
+@pytest.mark.parametrize("part", ["text_projection", "lora"])
 def test_a_part_left_out_of_the_adapter_is_seen(cases, folder, monkeypatch, part) -> None:
     name = "tiny-1b7 adapter"
     monkeypatch.setattr(half, "load_adapter", lambda model, place: load_adapter(model, place, without=[part]))
-    with pytest.raises((AssertionError, Exception), match=r"norwegian"):
+    with pytest.raises(AssertionError, match="norwegian"):
         check_codes(name, cases[name], folder)
 
 
@@ -155,7 +155,7 @@ def test_an_export_gives_the_official_token_ids(cases, checkpoint) -> None:
     for export in ("merged", "merged_bf16"):
         place = cases[f"{checkpoint} {export}"]["folder"]
         tokenizer = TextTokenizer(place)
-        assert set(FACTS["ids"]) == set(half.TEXTS) and any("Ærlig" in text and "ø" in text for text in half.TEXTS)
+        assert set(FACTS["ids"]) == set(half.TEXTS) and set("æøåÆØÅ") <= set("".join(half.TEXTS))
         for text, ids in FACTS["ids"].items():
             assert tokenizer.encode(target_template(text)) == ids, text
         config = json.loads((place / "config.json").read_text(encoding="utf-8"))
