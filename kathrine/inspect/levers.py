@@ -223,7 +223,7 @@ def stepped(weights: Mapping[str, torch.nn.Parameter], gradient: Gradients, step
     try:
         for name, weight in weights.items():
             if moves and name in gradient:
-                weight.data = before[name] - gradient[name] * (step * length / slope)
+                weight.data = torch.sub(before[name], gradient[name], alpha=step * length / slope)
         yield moves
     finally:
         for name, weight in weights.items():
