@@ -94,7 +94,12 @@ def levers(place: Path) -> dict[str, Any]:
     """Of the run, with a known language and a page."""
     page = place / "pages" / "levers.html"
     arguments = ["--against", str(place / "other.toml"), "--against-profile", "short", "--batches", "1"]
-    return told([str(place / "run"), "--levers", str(place / "recipe.toml"), *arguments, "--html", str(page)])
+    return told([*run_of(place), "--levers", str(place / "recipe.toml"), *arguments, "--html", str(page)])
+
+
+def run_of(place: Path) -> list[str]:
+    """Arguments that name the run; nothing is held out of it, so there is no best checkpoint."""
+    return [str(place / "run"), "--checkpoint", "last"]
 
 
 def told(arguments: list[str]) -> dict[str, Any]:
@@ -223,7 +228,7 @@ def test_text_beside_another_recipe_and_beside_english(place: Path, capsys: pyte
 
 
 def test_rows_of_a_run_have_what_it_trained(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = told([str(place / "run"), "--rows"])
+    found = told([*run_of(place), "--rows"])
     assert list(found) == documented("Rows for a language tag")
     all_have(found["kinds"], documented("Rows for a language tag", "kind"))
     all_have(found["rows"], documented("Rows for a language tag", "row"))
@@ -242,7 +247,7 @@ def test_rows_of_a_run_have_what_it_trained(place: Path, capsys: pytest.CaptureF
 
 
 def test_a_run_tells_how_far_each_piece_has_moved(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = told([str(place / "run")])
+    found = told(run_of(place))
     assert list(found) == documented("Parts, self-test and drift")
     all_have(found["parts"], documented("Parts, self-test and drift", "part"))
     all_have([found["drift"]], documented("Parts, self-test and drift", "drift"))
@@ -252,9 +257,9 @@ def test_a_run_tells_how_far_each_piece_has_moved(place: Path, capsys: pytest.Ca
     moved = {one["name"]: one for one in found["drift"]["pieces"]}
     assert moved["talker 0 attention"]["strategies"] == ["lora"]
     assert 1 <= moved["talker 0 attention"]["effective_rank"] <= 4 < moved["text_projection"]["effective_rank"]
-    out = shown(capsys, str(place / "run"))
+    out = shown(capsys, *run_of(place))
     assert "how far they moved the model" in out and "unchanged parts: text_embedding" in out
-    assert "drift: left out by --no-self-test" in shown(capsys, str(place / "run"), "--no-self-test")
+    assert "drift: left out by --no-self-test" in shown(capsys, *run_of(place), "--no-self-test")
     assert told(["kathrine:tiny"])["drift"] is None
 
 
