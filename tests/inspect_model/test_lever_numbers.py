@@ -17,7 +17,7 @@ from tiny_training import claim_and_apply, made_up, tiny_model
 from kathrine import SpeechModel
 from kathrine.errors import KathrineError
 from kathrine.inspect.activations import activation_drift
-from kathrine.inspect.levers import Measured, groups, mean_loss, measure_levers, passes
+from kathrine.inspect.levers import Measured, groups, measure_levers, passes
 from kathrine.inspect.pieces import module_paths, own_additions, pieces_of
 from kathrine.progress import SilentProgress
 from kathrine.testing import ToyFamily, prepared_toy_corpus, toy_recipe
@@ -285,10 +285,16 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
     broken = tiny_model()
     with torch.no_grad():
         broken.originals["talker.codec_head.weight"].fill_(float("nan"))
-    with pytest.raises(KathrineError, match="target language is not finite"):
+    with pytest.raises(KathrineError, match="of the target language is not finite"):
         levers_of(broken)
-    with pytest.raises(KathrineError, match="known language is not finite"):
-        mean_loss(lambda batch: torch.tensor(math.inf), [broken.collate(spoken(broken, ["x"]))], "known")
+    whole = tiny_model()
+    batches = [whole.collate([item]) for item in spoken(whole, TARGET)]
+    pieces = [piece for piece in pieces_of(whole.specs) if piece.name == "codec_head"]
+    loss_of = utterance_loss(whole, [], pytest.fail)
+    with pytest.raises(KathrineError, match="after a step on codec_head is not finite") as raised:
+        measure_levers(pieces, whole.originals, loss_of, batches, (), step=1e38)
+    assert "smaller --step" in raised.value.hint
+    assert torch.equal(whole.originals["talker.codec_head.weight"], tiny_model().originals["talker.codec_head.weight"])
 
 
 # --------------------------------------------------------------------------- a trained model
