@@ -77,7 +77,7 @@ class Asked:
 @click.option("--batches", type=click.IntRange(min=1), help="With --levers: batches of each language.  [default: 4]")
 @click.option(
     "--step",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, max=1, min_open=True),
     help="With --levers: length of the step relative to a piece's weights.  [default: 0.001]",
 )
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="With --levers: write a page as well.")
