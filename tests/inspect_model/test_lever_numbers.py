@@ -296,7 +296,7 @@ def test_a_step_to_where_the_loss_is_not_finite_is_an_error_and_taken_back(model
     with pytest.raises(KathrineError, match="after a step on part is not finite") as raised:
         measure_levers([piece], {"w": weight}, lambda batch: weight.log().sum(), batches, (), step=1.0)
     assert "smaller --step" in raised.value.hint
-    assert float(weight) == 1.0 and weight.requires_grad
+    assert weight.item() == 1.0 and weight.requires_grad
 
 
 # --------------------------------------------------------------------------- a trained model
