@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from tiny_training import claim_and_apply, prompted, tiny_family, train, workspace
+from tiny_training import claim_and_apply, made_up, prompted, tiny_family, train, workspace
 
-from kathrine import FinishedRun, SpeechModel, Strategy
+from kathrine import FinishedRun, ModelFamily, SpeechModel, Strategy
+from kathrine.components.finish import Speaking
+from kathrine.train.folder import versions
+from kathrine.types import Sampling, SpeechRequest, Spoken
 
 
 class Quiet:
@@ -40,6 +45,37 @@ def held_out(language: str | None) -> Callable[[SpeechModel], float]:
     return loss
 
 
+def text_gain(language: str | None) -> Callable[[SpeechModel], float | None]:
+    def gain(model: SpeechModel) -> float:
+        items = prompted(model, language)
+        texts = [item.text_ids for item in items]
+        wrong = [replace(item, text_ids=text) for item, text in zip(items, [*texts[1:], texts[0]], strict=True)]
+        model.network.eval()
+        with torch.no_grad():
+            losses = []
+            for some in (items, wrong):
+                outputs = model.forward(model.collate(some))
+                losses.append(float(torch.nn.functional.cross_entropy(outputs.logits_NV.float(), outputs.targets_N)))
+        return losses[1] - losses[0]
+
+    return gain
+
+
+def speaking(language: str | None, frames: int = 6) -> Speaking:
+    def speak(
+        model: SpeechModel, family: ModelFamily, speaker: str | None = None, embedding_H: np.ndarray | None = None
+    ) -> Spoken:
+        voice = embedding_H if embedding_H is not None else made_up(model, "voice", 5).speaker_embedding_H
+        request = SpeechRequest(
+            (11, 12, 13), None if speaker else voice, speaker=speaker, language=language, streamed=True
+        )
+        (made,) = model.generate([request], Sampling(greedy=True, sub_greedy=True), frames)
+        (wave,) = family.open_codec(workspace(), decode_only=True).decode([made.codes_TQ])
+        return Spoken("Hei.", made.codes_TQ, wave, model.facts.sample_rate, made.stop, ())
+
+    return speak
+
+
 def finished(
     folder: Path,
     strategies: list[Strategy],
@@ -47,8 +83,9 @@ def finished(
     dtype: str = "fp32",
     steps: int = 10,
     language: str | None = None,
+    checkpoint: str | Path = "kathrine:tiny",
 ) -> FinishedRun:
-    family = tiny_family()
+    family = tiny_family(checkpoint)
     model = family.load(workspace(), dtype=dtype)
     claims, trained = claim_and_apply(model, strategies)
     train(model, claims, trained, steps, language=language)
@@ -69,9 +106,14 @@ def finished(
         weights_from=f"trained weights of the last checkpoint, step {steps}",
         step=steps,
         validation_loss=held_out(language),
+        text_gain=text_gain(language),
+        speak=speaking(language),
         language=language or "",
         data=[
             {"entry": "npsc", "hours": 39.5, "licence": ["CC0-1.0"], "splits": {"train": 3}},
             {"entry": "librivox", "hours": 4.25, "licence": "PD"},
         ],
+        profile="smoke",
+        versions=versions(),
+        drift={"parts": {"talker": {"relative_l2": 0.01}}, "not_measured": {}},
     )

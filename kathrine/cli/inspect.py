@@ -13,7 +13,7 @@ import click
 
 from kathrine.catalog import Catalog
 from kathrine.errors import KathrineError
-from kathrine.inspect.adapters import recognised
+from kathrine.inspect.adapters import base_commit, recognised
 from kathrine.inspect.census import Census, count_parts, module_tree
 from kathrine.inspect.show import as_json, drift_tables, parts_table, self_test_table, tree_view
 from kathrine.inspect.target import Target, find_target
@@ -108,14 +108,14 @@ def command(**options: Any) -> int:
         raise KathrineError(
             f"{asked.model} does not say which base model it belongs to", "inspect the base model itself"
         )
-    base = adapter[1].checkpoint if adapter else asked.model
-    target = find_target(base, recipe, catalog, workspace)
+    base, commit = (adapter[1].checkpoint, base_commit(adapter[1])) if adapter else (asked.model, "")
+    target = find_target(base, recipe, catalog, workspace, revision=commit)
     if asked.checkpoint is not None and target.run is None:
         raise KathrineError(f"--checkpoint is for runs, and {asked.model} is none", "leave it out")
     if asked.levers or asked.text or asked.rows:
         if not asked.fetch and not target.family.at_hand(workspace):
             raise KathrineError(f"the weights of {asked.model} are not here", "add --fetch")
-        return look_deeper(asked, base, target, catalog, workspace)
+        return look_deeper(asked, target, catalog, workspace)
     return overview(asked, adapter[1] if adapter else None, target, workspace)
 
 
@@ -145,7 +145,7 @@ def refuse_contradictions(asked: Asked) -> None:
 # --------------------------------------------------------------------------- levers, text, rows
 
 
-def look_deeper(asked: Asked, base: str, target: Target, catalog: Catalog, workspace: Workspace) -> int:
+def look_deeper(asked: Asked, target: Target, catalog: Catalog, workspace: Workspace) -> int:
     """Measure, print, and where it was asked for write a page."""
     from kathrine.progress import open_progress
     from kathrine.shell import environment, same_command
@@ -154,7 +154,7 @@ def look_deeper(asked: Asked, base: str, target: Target, catalog: Catalog, works
     with open_progress() as progress:
         try:
             with stopping():
-                document, shown = measured(asked, base, target, catalog, workspace, progress)
+                document, shown = measured(asked, target, catalog, workspace, progress)
         except Stopped as stopped:
             progress.warn("stopped; what was fetched and encoded is kept. To start again:")
             progress.say(f"  {environment()}{same_command()}")
@@ -171,7 +171,7 @@ def look_deeper(asked: Asked, base: str, target: Target, catalog: Catalog, works
 
 
 def measured(
-    asked: Asked, base: str, target: Target, catalog: Catalog, workspace: Workspace, progress: Any
+    asked: Asked, target: Target, catalog: Catalog, workspace: Workspace, progress: Any
 ) -> tuple[dict[str, Any], Sequence[RenderableType]]:
     """What was asked for, as JSON and as tables."""
     if asked.rows:
@@ -204,7 +204,7 @@ def measured(
         step=asked.step or STEP,
     )
     asked = asked if asked.device else replace(asked, device="auto")
-    report = lever_report(asked.model, base, wish, asked.wish(), catalog, workspace, progress)
+    report = lever_report(asked.model, target.family, wish, asked.wish(), catalog, workspace, progress)
     if asked.html is not None:
         progress.say(f"page: {write_levers_page(asked.html, report)}")
     return report.as_json(), [*lines(report), lever_table(report), drift_table(report)]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from kathrine.components.base import Component, Progress
 from kathrine.types import (
@@ -128,6 +128,15 @@ class SpeechModel(ABC):
 
         raise KathrineError(f"{self.facts.family} has no language tags", "leave strategy.language_tag out")
 
+    def voice_table(self) -> str:
+        """Official name of the table in which a speaker whom the model brings has a row: that speaker's embedding.
+
+        Raises: KathrineError where there is none.
+        """
+        from kathrine.errors import KathrineError
+
+        raise KathrineError(f"{self.facts.family} brings no speakers of its own", "leave export.custom_voice out")
+
     def row_meanings(self) -> dict[int, RowMeaning]:
         """What the rows of `language_table()` mean; a row that is missing here is free for a new tag.
 
@@ -171,6 +180,9 @@ class ModelFamily(Component):
     """
 
     kind = "model"
+    tiny: ClassVar[str] = ""
+    """The `checkpoint` that the family embeds: a few small layers for tests and smoke profiles, built in the workspace
+    without network; empty where it has none."""
 
     @abstractmethod
     def facts(self, workspace: Workspace) -> ModelFacts | None:
@@ -183,6 +195,14 @@ class ModelFamily(Component):
     def at_hand(self, workspace: Workspace) -> bool:
         """Whether `fetch` would have nothing to download."""
         return True
+
+    def reachable(self, workspace: Workspace) -> Iterable[str] | None:
+        """Sentences about why `fetch` could not download a checkpoint that is not at hand; empty where it could.
+
+        One short request, nothing is fetched. None where a family does not say. Raises: KathrineError, which counts as
+        such a sentence.
+        """
+        return None
 
     @abstractmethod
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
@@ -219,6 +239,17 @@ class ModelFamily(Component):
     def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> SpeechModel:
         """The model with frozen weights in `dtype` ("fp32" or "bf16"), in eval mode."""
 
+    def voice_rows(
+        self, workspace: Workspace, wanted: Mapping[str, int | None], languages: Mapping[str, int]
+    ) -> tuple[dict[str, int], list[str]]:
+        """Where speakers can be added to those that the model brings.
+
+        Given: wanted, by name the row, None for the next one that is free; languages, tags that will be added too.
+        Returns: the row of each name, and a sentence for everything that stands against it; where the configuration
+        is not at hand, no rows and what is known without it. Needs no torch.
+        """
+        return {}, [f"model.{self.name} brings no speakers of its own: use export.merged"]
+
     def write_checkpoint(
         self,
         workspace: Workspace,
@@ -226,11 +257,17 @@ class ModelFamily(Component):
         weights: Mapping[str, torch.Tensor],
         dtype: str,
         languages: Mapping[str, int],
+        *,
+        max_shard_bytes: int = 0,
+        voices: Mapping[str, int] | None = None,
+        keep_base: bool = True,
     ) -> tuple[str, ...]:
         """A complete checkpoint in the official layout, written atomically; returns its files.
 
-        Given: weights, float32 by official name; languages, tags to add to the configuration.
-        Raises: KathrineError for a family that can not.
+        Given: weights, float32 by official name; languages, tags to add to the configuration; max_shard_bytes, above
+        which weights are divided into several files (0: never); voices, speakers to add to those that the model
+        brings, by name the row, whose embeddings stand in `weights` already; keep_base, whether a model with voices
+        still takes other voices from recordings. Raises: KathrineError for a family that can not.
         """
         from kathrine.errors import KathrineError
 

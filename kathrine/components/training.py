@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -99,6 +99,9 @@ class Loss(Component):
     """An auxiliary loss. Owns no parameters. total = talker + sum(weight x loss)."""
 
     kind = "loss"
+    needs_base: ClassVar[bool] = False
+    """Whether it compares with the model before training: `outputs.base_logits_NV` is then set, which takes one more
+    forward pass, without gradients, in each step."""
 
     @abstractmethod
     def denominator(self, batch: Collated, facts: ModelFacts) -> float:

@@ -82,6 +82,7 @@ class TalkerOutputs:
     logits_NV: float, codec logits of the rows that have a target. targets_N: int64. item_N: int64, which item of
     the batch a target belongs to. hidden_MH: the hidden state that PREDICTS target frame m (never the frame's
     own row), or None where a family gives none. codes_MQ: int64, the target frames. item_M: int64.
+    base_logits_NV: float32, the same logits before any training, set by the kernel where a loss `needs_base`.
     """
 
     logits_NV: torch.Tensor
@@ -90,6 +91,7 @@ class TalkerOutputs:
     hidden_MH: torch.Tensor | None
     codes_MQ: torch.Tensor
     item_M: torch.Tensor
+    base_logits_NV: torch.Tensor | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -1,14 +1,25 @@
-"""Exporters that write to disk: a PEFT adapter folder, and a complete merged checkpoint."""
+"""Exporters that write to disk: a PEFT adapter folder, a complete merged checkpoint, and one with voices of its own."""
 
 from __future__ import annotations
 
 import kathrine
-from kathrine_checkpoint.exporters import Adapter, Merged
+from kathrine_checkpoint.complete import Merged
+from kathrine_checkpoint.custom_voice import CustomVoice
+from kathrine_checkpoint.exporters import Adapter
 from kathrine_checkpoint.loading import LoadedAdapter, load_adapter
+from kathrine_checkpoint.submodule import lora_for_submodule, submodule_key
 
-__all__ = ["Adapter", "LoadedAdapter", "Merged", "load_adapter"]
+__all__ = [
+    "Adapter",
+    "CustomVoice",
+    "LoadedAdapter",
+    "Merged",
+    "load_adapter",
+    "lora_for_submodule",
+    "submodule_key",
+]
 
 
 @kathrine.hookimpl
 def kathrine_exporters() -> list[type[kathrine.Exporter]]:
-    return [Adapter, Merged]
+    return [Adapter, CustomVoice, Merged]

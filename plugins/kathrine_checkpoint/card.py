@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kathrine.components import FinishedRun
-from kathrine_checkpoint.files import without_paths
+from kathrine_checkpoint.files import without_paths, without_secrets
 
 LANGUAGE_CODES = {"norwegian": ["no", "nb", "nn"]}
 """Codes (ISO 639-1) that the Hub files a language under."""
@@ -77,7 +77,7 @@ def recipe_text(document: Mapping[str, Any]) -> str:
     """The resolved recipe as TOML, without this machine's paths and the run folder's name."""
     from kathrine.recipe.tomlwriter import toml_text
 
-    shown = without_paths(document)
+    shown = without_secrets(without_paths(document))
     if isinstance(shown.get("run"), dict):
         shown["run"].pop("folder", None)
     return toml_text(shown)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from kathrine.components import Options, Source, SourceContext
-from kathrine.datafiles import DataFiles, open_files
+from kathrine.datafiles import HUB_ID, DataFiles, corpus_problems, open_files
 from kathrine.errors import KathrineError
 from kathrine.types import Utterance
 
@@ -41,6 +42,18 @@ class Prepared(Source):
     name = "prepared"
     Options = PreparedOptions
     options: PreparedOptions
+
+    def reachable(self, context: SourceContext) -> Iterator[str]:
+        path = Path(self.options.root).expanduser()
+        if path.is_dir() and not (path / "complete.json").is_file():
+            yield f"{self.options.root} is no complete prepared corpus; name corpus/prepared-... of a workspace"
+        else:
+            yield from corpus_problems(self.options.root, self.options.revision, context)
+
+    def bytes_to_fetch(self, context: SourceContext) -> int | None:
+        root = self.options.root
+        remote = not Path(root).expanduser().is_dir() and HUB_ID.fullmatch(root) is not None
+        return None if remote else 0  # only the repository knows how large it is
 
     def prepare(self, context: SourceContext) -> None:
         """Fetch all files. Raises KathrineError where the place holds no complete prepared corpus."""

@@ -122,6 +122,9 @@ class Qwen3TtsModel(SpeechModel):
     def language_table(self) -> str:
         return TAG_TABLE
 
+    def voice_table(self) -> str:
+        return TAG_TABLE
+
     def row_meanings(self) -> dict[int, RowMeaning]:
         first = self.originals[TAG_TABLE].shape[0] - TAG_ROWS
         codes = self.facts.codebook_size

@@ -27,6 +27,7 @@ from kathrine.train.loaded import Loaded
 from kathrine.train.trainable import Trainable
 from kathrine.types import ParameterSpec, PromptedExample
 from kathrine.workspace import Workspace
+from kathrine_base_kl import BaseKl, BaseKlOptions
 from kathrine_language_tag.strategy import LanguageTag
 from kathrine_lora import Lora
 from kathrine_sub_talker.loss import SubTalker, SubTalkerOptions
@@ -351,6 +352,26 @@ def test_a_run_is_seen_by_the_names_of_its_base_with_its_trained_weights() -> No
     assert report.measured.loss == pytest.approx(plain.loss, rel=1e-5)
     for lever in plain.levers:
         assert by_name[lever.name].gradient_norm == pytest.approx(lever.gradient_norm, rel=1e-3), lever.name
+
+
+def test_a_loss_that_compares_with_the_base_is_measured_against_the_base_that_was() -> None:
+    """Of a run: KL divergence from the model before training, which a step does not move."""
+    model, loaded = trained()
+    base = tiny_model()
+    items = spoken(model, TARGET)
+    loss = BaseKl(BaseKlOptions(weight=0.5))
+    plain, report = (
+        measured_report(loaded, losses, items, [], LeverWish("r"), SilentProgress()).measured for losses in ([], [loss])
+    )
+    apart = []
+    for item in items:
+        with torch.no_grad():
+            now, then = (F.log_softmax(one.forward(one.collate([item])).logits_NV, dim=1) for one in (model, base))
+        apart.append(float((then.exp() * (then - now)).sum(dim=1).mean()))
+    assert report.loss == pytest.approx(plain.loss + 0.5 * sum(apart) / len(apart), rel=1e-5)
+    slopes = {lever.name: (lever.weight_norm * lever.gradient_norm, lever.gain) for lever in report.levers}
+    slope, gain = slopes["codec_head"]
+    assert gain == pytest.approx(STEP * slope, rel=0.1)
 
 
 def test_activation_drift_is_that_of_hidden_states_compared_by_hand() -> None:
