@@ -132,7 +132,8 @@ def recipe_for(
     wanted, own = family.options, recipe.model.options
     if (wanted.checkpoint, wanted.revision) == (own.checkpoint, own.revision):
         return recipe
-    say(f"{name} is for {own.checkpoint}: its data is prepared for {wanted.checkpoint} instead")
+    told = f"{wanted.checkpoint} at {wanted.revision}" if wanted.revision else wanted.checkpoint
+    say(f"{name} is for {own.checkpoint}: its data is prepared for {told} instead")
     table = f"model.{recipe.model.label}"
     sets = [f"{table}.{key}={json.dumps(getattr(wanted, key))}" for key in ("checkpoint", "revision")]
     return load_recipe(name, profile, sets, catalog=catalog)

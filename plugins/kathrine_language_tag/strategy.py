@@ -155,7 +155,7 @@ class LanguageTag(Strategy):
             )
 
     def doubts(self, model: SpeechModel) -> Iterator[str]:
-        row = self.options.row
+        row = self.row
         if model.language_id(self.language) == row:
             return  # trained further: it is meant to be trained
         meanings = model.row_meanings()
