@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from tiny_training import claim_and_apply, prompted, tiny_family, train, workspace
 
-from kathrine import FinishedRun, SpeechModel, Strategy
+from kathrine import FinishedRun, PlannedRun, SpeechModel, Strategy
+from kathrine_librivox.source import LibrivoxSource
+from kathrine_npsc.source import NpscSource
 
 
 class Quiet:
@@ -40,6 +43,20 @@ def held_out(language: str | None) -> Callable[[SpeechModel], float]:
     return loss
 
 
+def planned(name: str, recipe: dict[str, Any], language: str | None) -> PlannedRun:
+    """What was known before a run on two corpora."""
+    return PlannedRun(
+        name=name,
+        document=recipe,
+        workspace=workspace(),
+        family=tiny_family(),
+        language=language or "",
+        sources={"npsc": NpscSource(), "librivox": LibrivoxSource()},
+        exporters=(),
+        codes=("no", "nb") if language == "norwegian" else (),
+    )
+
+
 def finished(
     folder: Path,
     strategies: list[Strategy],
@@ -53,13 +70,15 @@ def finished(
     claims, trained = claim_and_apply(model, strategies)
     train(model, claims, trained, steps, language=language)
     folder.mkdir(parents=True, exist_ok=True)
+    recipe = {
+        "run": {"folder": str(folder), "seed": 7},
+        "model": {"qwen3_tts": {"checkpoint": "kathrine:tiny"}},
+        "data": [{"source": "manifest", "path": str(folder / "mine.jsonl")}],
+    }
     return FinishedRun(
         folder=folder,
-        recipe={
-            "run": {"folder": str(folder), "seed": 7},
-            "model": {"qwen3_tts": {"checkpoint": "kathrine:tiny"}},
-            "data": [{"source": "manifest", "path": str(folder / "mine.jsonl")}],
-        },
+        plan=planned(folder.name, recipe, language),
+        recipe=recipe,
         workspace=workspace(),
         family=family,
         model=model,
@@ -71,7 +90,7 @@ def finished(
         validation_loss=held_out(language),
         language=language or "",
         data=[
-            {"entry": "npsc", "hours": 39.5, "licence": ["CC0-1.0"], "splits": {"train": 3}},
-            {"entry": "librivox", "hours": 4.25, "licence": "PD"},
+            {"name": "npsc", "hours": 39.5, "licence": ["CC0-1.0"], "splits": {"train": {"utterances": 3}}},
+            {"name": "librivox", "hours": 4.25, "licence": "PD"},
         ],
     )

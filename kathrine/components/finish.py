@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from kathrine.components.base import Component, Progress
 from kathrine.components.data import Source
@@ -17,6 +17,8 @@ from kathrine.workspace import Workspace
 
 if TYPE_CHECKING:
     import torch
+
+    from kathrine.corpus.mixture import Corpus
 
 
 class Tracker(Component):
@@ -29,8 +31,8 @@ class Tracker(Component):
 class PlannedRun:
     """What is known of a run before its first step.
 
-    document: the resolved recipe. language: the recipe's tag, empty where it has none. sources: by data entry.
-    exporters: all of the recipe, in its order.
+    document: the resolved recipe. language: the recipe's tag, empty where it has none; codes: ISO 639 codes of that
+    language. sources: by data entry. exporters: all of the recipe, in its order.
     """
 
     name: str
@@ -40,6 +42,7 @@ class PlannedRun:
     language: str
     sources: Mapping[str, Source]
     exporters: Sequence[Exporter]
+    codes: Sequence[str] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -49,10 +52,12 @@ class FinishedRun:
     folder: the run's. recipe: the resolved document. model: with strategies applied and the weights that are to
     be exported in place (`weights_from` says which). trainable: these weights by checkpoint name, float32 on the
     CPU. validation_loss: teacher-forced talker loss of a model on a fixed held-out batch, for self-checks; works
-    for any model of the same family. data: one line of facts per data entry (hours, licence).
+    for any model of the same family. data: one line of facts per data entry (hours, licence). plan: what was known of
+    it before its first step. corpus: what was trained on.
     """
 
     folder: Path
+    plan: PlannedRun
     recipe: Mapping[str, Any]
     workspace: Workspace
     family: ModelFamily
@@ -65,6 +70,7 @@ class FinishedRun:
     validation_loss: Callable[[SpeechModel], float]
     language: str = ""
     data: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    corpus: Corpus | None = None
 
 
 class Exporter(Component):
@@ -75,10 +81,24 @@ class Exporter(Component):
     """Whether every strategy has to be foldable: `check` then refuses one that says why it is not."""
     publishes: ClassVar[bool] = False
     """Whether it gives away what the others made: it then works after all of them."""
+    holds: ClassVar[Literal["model", "dataset"]] = "model"
+    """What kind of repository of the Hub its folder is one of; `kathrine.cards.missing_fields` knows what a card of
+    each needs."""
 
     def card_metadata(self, plan: PlannedRun) -> Mapping[str, Any] | None:
-        """The front matter that its model card will have, known before the run; None where it writes no card."""
+        """The front matter that its card will have, known before the run; None where it writes no card."""
         return None
+
+    def refresh_card(self, run: Path, folder: Path, location: str = "", progress: Progress | None = None) -> bool:
+        """Write the card of an export anew, from files alone: after an evaluation, or for the place where it is
+        published.
+
+        Given: run, the run's folder; folder, what `export` wrote or a copy of it; location, the address that links to
+        files of the folder have to begin with (`https://.../OWNER/NAME/resolve/REVISION/`), empty for relative ones;
+        progress, told of a card that was edited by hand and therefore stays. Returns: whether it has a card and wrote
+        it; the same twice gives the same bytes.
+        """
+        return False
 
     def before_run(self, plan: PlannedRun, progress: Progress) -> Iterator[str]:
         """Sentences about what would fail after training, asked once before anything is fetched; may use the network.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from kathrine.components.base import Component, Progress
 from kathrine.types import (
@@ -161,6 +161,9 @@ class ModelFamily(Component):
     """
 
     kind = "model"
+    library: ClassVar[str] = ""
+    """Package that loads its checkpoints without kathrine, by the name that the Hub files models under; empty where
+    there is none."""
 
     @abstractmethod
     def facts(self, workspace: Workspace) -> ModelFacts | None:
@@ -220,3 +223,22 @@ class ModelFamily(Component):
         from kathrine.errors import KathrineError
 
         raise KathrineError(f"model.{self.name} can not write checkpoints", "use another exporter")
+
+    def code_elsewhere(self, place: str, text: str, language: str, speaker: str = "") -> str:
+        """Python for a card that speaks with a complete checkpoint of this family in the package `library`.
+
+        Given: place and text, Python expressions for the checkpoint's folder or id and for what is said; language, its
+        tag, empty for none; speaker, one of the checkpoint's own voices, empty where a recording gives the voice.
+        Returns: empty without such a package.
+        """
+        return ""
+
+    def adapter_elsewhere(
+        self, base: str, folder: str, text: str, parts: Collection[str], languages: Mapping[str, int]
+    ) -> str:
+        """The same for an adapter: Python that puts it onto a model of that package.
+
+        Given: base, folder and text, Python expressions for the base model, the adapter's folder and what is said;
+        parts, as `AdapterFacts.parts`; languages, tags that it brings, by name the row.
+        """
+        return ""

@@ -4,18 +4,19 @@ run."""
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from kathrine.components import Exporter, FinishedRun, ModelFamily, Options, Progress, SpeechModel
+from kathrine.components import Exporter, FinishedRun, ModelFamily, Options, PlannedRun, Progress, SpeechModel
 from kathrine.errors import KathrineError
 from kathrine.types import AdapterFacts, ExportResult
 from kathrine_checkpoint import foreign, loading
 from kathrine_checkpoint.adapter import write_adapter
-from kathrine_checkpoint.card import base_model_id, write_card
+from kathrine_checkpoint.card import card_facts, refresh, write_card
+from kathrine_checkpoint.card_metadata import ADAPTER, FINETUNE, OWN_LIBRARY, base_model_id, model_metadata
 from kathrine_checkpoint.files import all_files, complete_folder, without_paths, write_note
 from kathrine_checkpoint.loading import load_adapter
 
@@ -65,15 +66,46 @@ class CardOptions(Options):
     """Licence of what is exported, as the Hub spells it."""
     languages: list[str] = Field(default_factory=list)
     """Language codes on the card; empty derives them from the recipe's language."""
+    consent: str = ""
+    """What the card says of the consent of those whose voices were learnt from, before what the sources say of them."""
+    samples: int = Field(default=5, ge=0, le=99)
+    """Test sentences that can be heard on the card, and lie beside it in `samples/`; 0 leaves them out."""
 
 
 class CheckpointExporter(Exporter):
-    """What both exporters share."""
+    """What all of them share: a card that is known before the run, and can be written again after it."""
 
     options: Any
+    relation: ClassVar[str] = FINETUNE
+    """What an export is to its base model, as the Hub calls it."""
+
+    def library(self, plan: PlannedRun) -> str:
+        """The package that loads an export."""
+        return plan.family.library or OWN_LIBRARY
+
+    def card_metadata(self, plan: PlannedRun) -> dict[str, Any]:
+        options = self.options
+        return model_metadata(
+            plan,
+            relation=self.relation,
+            library=self.library(plan),
+            base_model=options.base_model,
+            license=options.license,
+            languages=options.languages,
+        )
+
+    def refresh_card(self, run: Path, folder: Path, location: str = "", progress: Progress | None = None) -> bool:
+        options = self.options
+        metadata = {"license": options.license, "language": options.languages, "base_model": options.base_model}
+        changed = {
+            "consent": options.consent,
+            "samples": options.samples,
+            "metadata": {name: value for name, value in metadata.items() if value},
+        }
+        return refresh(folder, run, location, changed, progress.warn if progress is not None else _nothing)
 
     def _base_model(self, run: FinishedRun) -> str:
-        return self.options.base_model or base_model_id(run.model.facts.checkpoint)
+        return self.options.base_model or base_model_id(run.plan.family.options.checkpoint)
 
     def _facts(self, run: FinishedRun) -> dict[str, Any]:
         return {
@@ -85,17 +117,24 @@ class CheckpointExporter(Exporter):
             "data": without_paths(run.data),
         }
 
-    def _card(self, run: FinishedRun, folder: Path, kind: str, usage: str, checks: dict[str, float | str]) -> None:
-        write_card(
+    def _card(
+        self, run: FinishedRun, folder: Path, checks: dict[str, float | str], speakers: Sequence[str] = ()
+    ) -> None:
+        """Write the card, when all else but the list of hashes is there. speakers: voices that the export brings."""
+        facts = card_facts(
             run,
             folder,
-            kind=kind,
-            base_model=self._base_model(run),
-            license=self.options.license,
-            languages=self.options.languages,
-            usage=usage,
+            self.card_metadata(run.plan),
             checks=checks,
+            consent=self.options.consent,
+            samples=self.options.samples,
+            speakers=speakers,
         )
+        write_card(folder, facts, run.folder, run.recipe)
+
+
+def _nothing(line: str) -> None:
+    """For whoever does not want to be told."""
 
 
 class AdapterOptions(CardOptions):
@@ -107,8 +146,12 @@ class Adapter(CheckpointExporter):
     beside it."""
 
     name = "adapter"
+    relation = ADAPTER
     Options = AdapterOptions
     options: AdapterOptions
+
+    def library(self, plan: PlannedRun) -> str:
+        return "peft"
 
     @classmethod
     def recognise(cls, folder: Path) -> AdapterFacts | None:
@@ -141,29 +184,10 @@ class Adapter(CheckpointExporter):
             reloaded = fresh_model(run, run.family, precision_of(run.model))
             load_adapter(reloaded, partial)
             checks = compare_losses(run, reloaded, exact=True, what=f"export.{self.label}")
-            self._card(run, partial, "adapter", self._usage(run, facts), checks)
+            self._card(run, partial, checks)
             write_note(partial, {**self._facts(run), **facts, "checks": checks})
         notes = () if facts["adapters"] else ("no LoRA was trained, so there is no adapter_config.json",)
         return ExportResult(self.label, folder, all_files(folder), checks, notes)
-
-    def _usage(self, run: FinishedRun, facts: dict[str, Any]) -> str:
-        lines = [
-            "```python",
-            "from kathrine_checkpoint import load_adapter",
-            "",
-            f"# model: {without_paths(run.model.facts.checkpoint)}, loaded with kathrine",
-            'load_adapter(model, "this/folder")',
-            "```",
-        ]
-        if facts["adapters"]:
-            lines += ["", "`peft.PeftModel.from_pretrained(network, folder)` loads the LoRA alone."]
-        if facts["text_projection"]:
-            lines += [
-                "",
-                "The text projection was trained as well: without `text_projection.bin` the accent of the "
-                "base model stays. `load_adapter` loads it.",
-            ]
-        return "\n".join(lines)
 
 
 class MergedOptions(CardOptions):
@@ -214,7 +238,7 @@ class Merged(CheckpointExporter):
                     f"the stored model has a loss {difference:.3f} nat away from the run's"
                     + ('; set dtype = "fp32"' if dtype == "bf16" else " (computed in bf16)")
                 )
-            self._card(run, partial, "finetune", self._usage(run, languages), checks)
+            self._card(run, partial, checks)
             base_name = without_paths(run.model.facts.checkpoint)
             base = {"checkpoint": base_name, "revision": run.model.facts.revision}
             facts = {"kind": "merged", "dtype": dtype, "base": base, "languages": languages, "checks": checks}
@@ -222,10 +246,3 @@ class Merged(CheckpointExporter):
         for note in notes:
             progress.warn(f"export.{self.label}: {note}")
         return ExportResult(self.label, folder, all_files(folder), checks, tuple(notes))
-
-    def _usage(self, run: FinishedRun, languages: dict[str, int]) -> str:
-        lines = ["A complete checkpoint in the layout of the base model: use it wherever that one is used."]
-        if languages:
-            named = ", ".join(f'`language="{language}"`' for language in languages)
-            lines.append(f"It knows the language tag {named}.")
-        return " ".join(lines)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from kathrine.components import Options, Source, SourceContext
-from kathrine.datafiles import DataFiles, open_files
+from kathrine.datafiles import DataFiles, hub_datasets, open_files
 from kathrine.errors import KathrineError
 from kathrine.types import Utterance
 
@@ -41,6 +42,18 @@ class Prepared(Source):
     name = "prepared"
     Options = PreparedOptions
     options: PreparedOptions
+
+    def hub_datasets(self) -> tuple[str, ...]:
+        return hub_datasets(self.options.root)
+
+    def licences(self) -> tuple[str, ...] | None:
+        """Of a folder that is here, those of its entries; empty where one of them states none."""
+        path = Path(self.options.root).expanduser() / "facts.json"
+        if not path.is_file():
+            return None
+        entries = json.loads(path.read_text(encoding="utf-8"))["entries"]
+        found = [entry["licence"] for name, entry in entries.items() if name in (self.options.entries or entries)]
+        return tuple(sorted({one for each in found for one in each})) if all(found) else ()
 
     def prepare(self, context: SourceContext) -> None:
         """Fetch all files. Raises KathrineError where the place holds no complete prepared corpus."""

@@ -4,7 +4,7 @@ import."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +26,7 @@ from kathrine_qwen3_tts.config import (
     read_config,
     taken_rows,
 )
+from kathrine_qwen3_tts.elsewhere import LIBRARY, adapter_code, speaking_code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,6 +131,7 @@ class Qwen3TtsFamily(ModelFamily):
     """Qwen3-TTS, 12 Hz: base and custom_voice, 0.6B and 1.7B."""
 
     name = "qwen3_tts"
+    library = LIBRARY
     Options = Qwen3TtsOptions
     options: Qwen3TtsOptions
 
@@ -273,3 +275,11 @@ class Qwen3TtsFamily(ModelFamily):
         patch = {"talker_config": {"codec_language_id": dict(languages)}} if languages else {}
         out = write_checkpoint(folder, self.resolved(workspace).path, weights, patch, dtype)
         return tuple(sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()))
+
+    def code_elsewhere(self, place: str, text: str, language: str, speaker: str = "") -> str:
+        return speaking_code(place, text, language, speaker)
+
+    def adapter_elsewhere(
+        self, base: str, folder: str, text: str, parts: Collection[str], languages: Mapping[str, int]
+    ) -> str:
+        return adapter_code(base, folder, text, parts, languages)
