@@ -126,7 +126,7 @@ def evaluated_steps(document: Mapping[str, Any], step: int) -> set[int]:
 
 
 def spoken_at(run: RunRead, step: int) -> Spoken | None:
-    """The test sentences that the weights of this step said, those of the run's end first; None where there are none."""
+    """The test sentences that the weights of this step said, those of the end first; None where there are none."""
     last = run.drift.get("step", step)  # what is spoken at the end, is spoken with the weights whose drift was measured
     found = [one for one in run.spoken if one.step == step or (one.final and last == step)]
     return min(found, key=lambda one: not one.final, default=None)

@@ -24,7 +24,8 @@ from kathrine.errors import KathrineError
 from kathrine.report.card_parts import curves_svg, spoken_at
 from kathrine.report.reading import RunRead, Spoken, read_run, sound_of
 from kathrine_checkpoint.card_text import card_text
-from kathrine_checkpoint.files import listed_hash, renew_hashes, text_hash, without_paths
+from kathrine_checkpoint.files import without_paths
+from kathrine_checkpoint.renewing import may_replace, renew_hashes
 
 CARD, FACTS, CURVES, SAMPLES = "README.md", "card.json", "curves.svg", "samples"
 FORMAT = 1
@@ -130,11 +131,8 @@ def refresh(
         return False
     facts |= {**changed, "metadata": {**facts["metadata"], **changed.get("metadata", {})}}
     run = _measured(run_folder)
-    before = (folder / CARD).read_text(encoding="utf-8") if (folder / CARD).is_file() else ""
     text = _render(folder, facts, run, location, write=False)
-    known = listed_hash(folder, CARD)
-    if before and known and before != text and text_hash(before) != known:
-        warn(f"{folder / CARD} was edited by hand and stays as it is; remove it to have it written anew")
+    if not may_replace(folder, CARD, text, warn):
         return False
     _render(folder, facts, run, location, write=True)
     write_json(folder / FACTS, facts)
@@ -157,6 +155,10 @@ def read_facts(folder: Path) -> dict[str, Any] | None:
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise KathrineError(f"{path} has a format that this version does not know", "update kathrine")
     return facts
+
+
+def told_nobody(line: str) -> None:
+    """For whoever does not want to hear of what stays as it is."""
 
 
 def _measured(run_folder: Path) -> RunRead | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kathrine.cards import Place, file_address, front_matter, place_of, plain, python_text, section, table
+from kathrine.corpus.page_parts import hours
 from kathrine.datafiles import HUB_ID
 from kathrine.report.card_parts import (
     count,
@@ -75,8 +76,8 @@ def summary(facts: Mapping[str, Any]) -> str:
     named = f"[{plain(base)}](https://huggingface.co/{base})" if known else plain(base)
     language = plain(facts["language"].replace("_", " ").title()) or "new speech"
     parts = [NAMES[name] for name, files in facts["parts"].items() if files]
-    hours = sum(entry["hours"] for entry in facts["data"] if isinstance(entry.get("hours"), int | float))
-    on = f" on {hours:,.1f} hours of speech" if hours else ""
+    told = [entry["hours"] for entry in facts["data"] if isinstance(entry.get("hours"), int | float)]
+    on = f" on {hours(3600 * sum(told))} of speech" if sum(told) else ""
     if parts:
         first = f"An adapter for {named}, which teaches it {language}: {_and(parts)}, trained{on} with kathrine."
     else:

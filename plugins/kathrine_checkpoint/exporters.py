@@ -15,7 +15,7 @@ from kathrine.errors import KathrineError
 from kathrine.types import AdapterFacts, ExportResult
 from kathrine_checkpoint import foreign, loading
 from kathrine_checkpoint.adapter import write_adapter
-from kathrine_checkpoint.card import card_facts, refresh, write_card
+from kathrine_checkpoint.card import card_facts, refresh, told_nobody, write_card
 from kathrine_checkpoint.card_metadata import ADAPTER, FINETUNE, OWN_LIBRARY, base_model_id, model_metadata
 from kathrine_checkpoint.files import all_files, complete_folder, without_paths, write_note
 from kathrine_checkpoint.loading import load_adapter
@@ -102,7 +102,7 @@ class CheckpointExporter(Exporter):
             "samples": options.samples,
             "metadata": {name: value for name, value in metadata.items() if value},
         }
-        return refresh(folder, run, location, changed, progress.warn if progress is not None else _nothing)
+        return refresh(folder, run, location, changed, progress.warn if progress is not None else told_nobody)
 
     def _base_model(self, run: FinishedRun) -> str:
         return self.options.base_model or base_model_id(run.plan.family.options.checkpoint)
@@ -131,10 +131,6 @@ class CheckpointExporter(Exporter):
             speakers=speakers,
         )
         write_card(folder, facts, run.folder, run.recipe)
-
-
-def _nothing(line: str) -> None:
-    """For whoever does not want to be told."""
 
 
 class AdapterOptions(CardOptions):

@@ -6,12 +6,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kathrine.corpus.files import write_text
 from kathrine.errors import KathrineError
 
 NOTE = "kathrine.json"
@@ -92,48 +91,3 @@ def read_note(folder: Path) -> dict[str, Any]:
         if not (folder / name).is_file() or file_hash(folder / name) != digest:
             raise KathrineError(f"{folder / name} is missing or altered", "copy or export the folder again")
     return note
-
-
-# --------------------------------------------------------------------------- a card that is written again
-
-MANIFEST = "manifest.json"
-
-
-def text_hash(text: str) -> str:
-    """SHA-256 of a text as a file holds it."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def listed_hash(folder: Path, name: str) -> str:
-    """The SHA-256 that a folder's list of files has of one of them; empty where it has none."""
-    for path, document in _lists(folder):
-        if path.name == MANIFEST:
-            return str(document["files"].get(name, {}).get("sha256", ""))
-        return str(document["sha256"].get(name, ""))
-    return ""
-
-
-def renew_hashes(folder: Path, chosen: Callable[[str], bool]) -> None:
-    """Put the hashes of some files into the folder's lists anew, atomically: of those that are there now."""
-    names = [name for name in all_files(folder) if chosen(name)]
-    for path, document in _lists(folder):
-        if path.name == MANIFEST:
-            kept = {name: facts for name, facts in document["files"].items() if not chosen(name)}
-            sizes = {name: (folder / name).stat().st_size for name in names}
-            kept |= {name: {"sha256": file_hash(folder / name), "bytes": sizes[name]} for name in names}
-            document["files"] = dict(sorted(kept.items()))
-        else:
-            kept = {name: digest for name, digest in document["sha256"].items() if not chosen(name)}
-            document["sha256"] = dict(sorted({**kept, **{name: file_hash(folder / name) for name in names}}.items()))
-        text = json.dumps(document, indent=2, ensure_ascii=False)
-        write_text(path, text + "\n")
-
-
-def _lists(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The files of a folder that list its files with their hashes."""
-    for name, key in ((MANIFEST, "files"), (NOTE, "sha256")):
-        path = folder / name
-        if path.is_file():
-            document = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(document.get(key), dict):
-                yield path, document
