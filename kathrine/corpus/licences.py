@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 UNSTATED = ("", "unknown", "see card", "not stated", "other")
 """What stands for a licence that nobody names."""
 FORBIDS = re.compile(r"(^|-)nd(-|$)|no-?deriv|all-rights-reserved|proprietary|confidential|no-redist|not-for-redist")
-"""What names of licences hold that do not let others have what was made of the recordings: `nd` is Creative Commons' "no
-derivatives", and codes are derived."""
+"""What names of licences hold that do not let others have what was made of the recordings: `nd` is "no derivatives" of
+Creative Commons, and codes are derived."""
 
 
 def forbids(licence: str) -> bool:

@@ -83,8 +83,9 @@ def losses_table(run: RunRead, step: int) -> str:
 
 
 def evaluation_tables(document: Mapping[str, Any], step: int) -> str:
-    """What `kathrine evaluate` found: for each set of sentences a row a number, a column a system."""
-    results = card_results(document, step)
+    """What `kathrine evaluate` found: for each set of sentences a row a number, a column a system. What was skipped is no
+    number: `limits` names it."""
+    results = [one for one in card_results(document, step) if one.value is not None]
     parts = []
     for measured in dict.fromkeys(one.measured for one in results):
         rows = [one for one in results if one.measured == measured]
@@ -112,7 +113,7 @@ def _side_by_side(rows: Sequence[Result], measured: str) -> str:
     lines = []
     for name in dict.fromkeys(one.name for one in rows):
         found = [one for one in rows if one.name == name]
-        by_system = {one.system: one for one in found if one.value is not None}
+        by_system = {one.system: one for one in found}
         cells = [plain(by_system[system].told()) if system in by_system else NO_NUMBER for system in systems]
         notes = "; ".join(dict.fromkeys(one.note for one in found if one.note))
         lines.append([plain(name), *cells, plain(notes)])
@@ -190,9 +191,9 @@ def _evaluated(document: Mapping[str, Any], step: int) -> Iterator[str]:
     others = evaluated_steps(document, step) - {step}
     if others:
         yield f"The evaluation is of step {', '.join(map(str, sorted(others)))}, these weights are of step {step}."
-    for one in results_at(document, step):
-        if one.value is None:
-            yield f"{plain(one.name)} was not measured ({plain(one.note)})."
+    skipped = dict.fromkeys(plain(one.name) for one in results_at(document, step) if one.value is None)
+    if skipped:
+        yield f"Not measured, for want of a model or a package: {', '.join(skipped)}."
     forgotten = list(retention_of(document))
     for one in forgotten:
         if one.note == "worse":
