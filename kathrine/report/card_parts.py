@@ -83,8 +83,8 @@ def losses_table(run: RunRead, step: int) -> str:
 
 
 def evaluation_tables(document: Mapping[str, Any], step: int) -> str:
-    """What `kathrine evaluate` found: for each set of sentences a row a number, a column a system. What was skipped is no
-    number: `limits` names it."""
+    """What `kathrine evaluate` found: for each set of sentences a row a number, a column a system. What was skipped
+    is no number: `limits` names it."""
     results = [one for one in card_results(document, step) if one.value is not None]
     parts = []
     for measured in dict.fromkeys(one.measured for one in results):
