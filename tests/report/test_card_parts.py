@@ -87,7 +87,8 @@ def test_losses_are_those_before_training_and_of_these_weights(tmp_path: Path) -
 def test_an_evaluation_stands_beside_human_recordings(tmp_path: Path) -> None:
     text = card_parts.evaluation_tables(results(), 2)
     lines = text.splitlines()
-    assert lines[0].startswith("**norwegian, 4 sentences of nb") and lines[2] == "| number | step 2 | people | what it is |"
+    assert lines[0].startswith("**norwegian, 4 sentences of nb")
+    assert lines[2] == "| number | step 2 | people | what it is |"
     assert "| asr wer | 12.5 % (0.0 to 25.0) | 0.0 % (0.0 to 0.0) | small |" in lines
     assert "signal" not in text  # skipped: no number
     assert "| asr wer, change | 25.0 % (12.5 to 50.0) | worse |" in lines
