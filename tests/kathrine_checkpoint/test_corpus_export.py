@@ -1,9 +1,10 @@
-"""The exporter `corpus`: a dataset that the real `datasets` opens and that is a source again; nothing is given away that may
-not be."""
+"""The exporter `corpus`: a dataset that the real `datasets` opens and that is a source again; nothing is given away
+that may not be."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,17 @@ def test_the_real_datasets_library_opens_it(folder: Path, corpus: PreparedCorpus
         example = corpus.example(f"{row['entry']}/{row['id']}")
         assert row["codes"] == example.codes_FQ.flatten().tolist() and row["text"] == example.spoken["text"]
     assert len(load_dataset(str(folder), "reference", cache_dir=str(tmp_path))["reference"]) == 1
+
+
+def test_the_page_about_exports_opens_it(folder: Path, corpus: PreparedCorpus, tmp_path: Path, monkeypatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "load_dataset" in block]
+    (tmp_path / "runs" / "curriculum" / "export").mkdir(parents=True)
+    (tmp_path / "runs" / "curriculum" / "export" / "corpus").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(code, "exports.md", "exec"), names)
+    assert len(names["rows"]) == sum(row.split == "train" and not row.hidden for row in corpus.rows)
 
 
 def test_it_is_a_source_again(folder: Path, corpus: PreparedCorpus, tmp_path: Path) -> None:
