@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ def test_results_come_from_the_wanted_checkpoint(tmp_path: Path, monkeypatch: An
     scores = iter([5.0, 3.0, 4.0])
     monkeypatch.setattr(Validator, "run", lambda one: ({"validation.toy.talker": 1.0}, next(scores)))
     seen: list[Any] = []
+    heard: list[Any] = []
+    plans: list[Any] = []
 
     class Keep(Exporter):
         name = "keep"
@@ -65,14 +68,19 @@ def test_results_come_from_the_wanted_checkpoint(tmp_path: Path, monkeypatch: An
         def export(self, run: Any, folder: Path, progress: Any) -> ExportResult:
             same = all(torch.equal(run.trainable[name], one) for name, one in run.model.originals.items())
             seen.append((run.step, run.weights_from, same, run.validation_loss(run.model)))
+            heard.append(json.loads((run.folder / "samples" / "samples.json").read_text()))  # spoken before the export
+            plans.append(run.plan)
             return ExportResult("keep", folder, (), {"loss": 1.5}, ("a note",))
 
-    recipe = toy_recipe(tmp_path / "run", train={"export_from": export_from}, components={"exporters": (Keep(),)})
+    recipe = toy_recipe(
+        tmp_path / "run", train={"export_from": export_from}, components={"exporters": (Keep(),)}, speak={"count": 1}
+    )
     progress = SilentProgress()
     train(recipe, progress)
     ((made, weights_from, same, loss),) = seen
     assert made == step and f"{export_from} checkpoint, step {step}" in weights_from
     assert same and math.isfinite(loss)
+    assert len(heard[0]) == 1 and plans[0].name == recipe.name and list(plans[0].sources) == ["toy"]
     assert any(said.split() == ["export/keep", "loss", "1.5"] for said in progress.said)
     assert any("a note" in said for said in progress.said)
 
