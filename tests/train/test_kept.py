@@ -59,8 +59,6 @@ def test_results_come_from_the_wanted_checkpoint(tmp_path: Path, monkeypatch: An
     scores = iter([5.0, 3.0, 4.0])
     monkeypatch.setattr(Validator, "run", lambda one: ({"validation.toy.talker": 1.0}, next(scores)))
     seen: list[Any] = []
-    heard: list[Any] = []
-    plans: list[Any] = []
 
     class Keep(Exporter):
         name = "keep"
@@ -68,21 +66,31 @@ def test_results_come_from_the_wanted_checkpoint(tmp_path: Path, monkeypatch: An
         def export(self, run: Any, folder: Path, progress: Any) -> ExportResult:
             same = all(torch.equal(run.trainable[name], one) for name, one in run.model.originals.items())
             seen.append((run.step, run.weights_from, same, run.validation_loss(run.model)))
-            heard.append(json.loads((run.folder / "samples" / "samples.json").read_text()))  # spoken before the export
-            plans.append(run.plan)
             return ExportResult("keep", folder, (), {"loss": 1.5}, ("a note",))
 
-    recipe = toy_recipe(
-        tmp_path / "run", train={"export_from": export_from}, components={"exporters": (Keep(),)}, speak={"count": 1}
-    )
+    recipe = toy_recipe(tmp_path / "run", train={"export_from": export_from}, components={"exporters": (Keep(),)})
     progress = SilentProgress()
     train(recipe, progress)
     ((made, weights_from, same, loss),) = seen
     assert made == step and f"{export_from} checkpoint, step {step}" in weights_from
     assert same and math.isfinite(loss)
-    assert len(heard[0]) == 1 and plans[0].name == recipe.name and list(plans[0].sources) == ["toy"]
     assert any(said.split() == ["export/keep", "loss", "1.5"] for said in progress.said)
     assert any("a note" in said for said in progress.said)
+
+
+def test_an_exporter_finds_the_sentences_spoken_and_what_was_known_before(tmp_path: Path) -> None:
+    heard: list[Any] = []
+
+    class Listen(Exporter):
+        name = "listen"
+
+        def export(self, run: Any, folder: Path, progress: Any) -> ExportResult:
+            heard.append((run.plan, json.loads((run.folder / "samples" / "samples.json").read_text())))
+            return ExportResult("listen", folder, (), {})
+
+    train(toy_recipe(tmp_path / "run", components={"exporters": (Listen(),)}, speak={"count": 1}))
+    ((plan, takes),) = heard
+    assert list(plan.sources) == ["toy"] and plan.codes == () and len(takes) == 1
 
 
 def test_text_gain_is_measured_on_as_many_as_wanted(tmp_path: Path) -> None:
