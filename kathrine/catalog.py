@@ -11,7 +11,8 @@ import importlib.metadata
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from kathrine.kinds import EVENT_HOOKS, KINDS, component_problem
 from kathrine.suggest import did_you_mean, listing
 
 GROUP = "kathrine"
+_by_hand: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ class Catalog:
                 catalog.failures.append(Failure(point.name, *_origin(point), _reason(error)))
                 continue
             catalog.add(module, point.name, *_origin(point))
+        for name, module in _by_hand.items():
+            catalog.add(module, name)
         return catalog
 
     def add(self, module: Any, name: str, distribution: str = "local", version: str = "") -> None:
@@ -225,6 +229,19 @@ class Catalog:
     def clashes(self) -> list[str]:
         """One sentence for every name that two plugins bring."""
         return [self.problem(kind, name) for (kind, name), found in sorted(self._found.items()) if len(found) > 1]
+
+
+@contextmanager
+def registered_by_hand(plugins: Mapping[str, Any]) -> Iterator[None]:
+    """Within it `Catalog.load` adds these modules or objects to what is installed, under names that nothing there
+    has: for tests of plugins."""
+    before = dict(_by_hand)
+    _by_hand.update(plugins)
+    try:
+        yield
+    finally:
+        _by_hand.clear()
+        _by_hand.update(before)
 
 
 def _entry_points() -> Sequence[importlib.metadata.EntryPoint]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kathrine.errors import KathrineError
 from kathrine.workspace import Workspace
+
+if TYPE_CHECKING:
+    from kathrine.components import SourceContext
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 SYNTHETIC_VOICES = "voices of a speech synthesiser, which belong to nobody"
@@ -165,3 +168,49 @@ def inside(name: str) -> bool:
     """Whether a name from an archive or a table stays inside the folder that it is put into."""
     path = PurePosixPath(name.replace("\\", "/"))
     return not path.is_absolute() and ".." not in path.parts and not re.match(r"^[A-Za-z]:", name)
+
+
+def corpus_problems(root: str, revision: str, context: SourceContext) -> Iterator[str]:
+    """Sentences about why the files of a corpus at `root` can not be got at, for `Source.reachable`.
+
+    A folder has to hold something; a dataset of the Hub has to answer one request, or, where nothing may be fetched,
+    to have been listed before. Raises: KathrineError for a root that is none of these.
+    """
+    path = Path(root).expanduser()
+    if root.startswith("kathrine:"):
+        bundled_sample(root.removeprefix("kathrine:"))
+    elif path.is_dir():
+        if not os.access(path, os.R_OK | os.X_OK):
+            yield f"the folder {root} can not be read; change its rights, or its owner"
+        elif next(path.iterdir(), None) is None:
+            yield f"the folder {root} is empty; is the disk mounted?"
+    elif HUB_ID.fullmatch(root) and not context.offline:
+        from kathrine.hubfiles import client_is_offline, hub_problem
+
+        if client_is_offline():
+            open_files(root, revision, context.workspace, context.folder, True, context.progress.say)
+        elif problem := hub_problem(root, revision):
+            yield problem
+    else:
+        open_files(root, revision, context.workspace, context.folder, True, context.progress.say)
+
+
+def on_disk(*folders: Path) -> int:
+    """Bytes of the files below folders; links and what can not be read count nothing."""
+    total = 0
+    for folder in folders:
+        for top, _, names in os.walk(folder):
+            for name in names:
+                path = Path(top) / name
+                try:
+                    total += 0 if path.is_symlink() else path.stat().st_size
+                except OSError:  # removed meanwhile: another process works here
+                    continue
+    return total
+
+
+def still_to_fetch(wanted: float, root: str, context: SourceContext) -> int:
+    """Bytes that a corpus at `root` still needs of those that it will have in the workspace: what its source keeps
+    there and what the Hub client has of it is taken off."""
+    cache = context.workspace.root / "hub" / f"datasets--{root.replace('/', '--')}"
+    return max(0, round(wanted) - on_disk(context.folder, cache))

@@ -9,12 +9,13 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from kathrine.datafiles import DataFiles, safe_name, write_atomically
 from kathrine.errors import KathrineError
+from kathrine.hublayout import INDEX, read_index
 from kathrine.workspace import Workspace
 
 
@@ -234,7 +235,8 @@ def hub_errors(what: str) -> Iterator[None]:
 def fetch_model_folder(
     repo: str, revision: str, folder: str, cache: Path, say: Callable[[str], Any], offline: bool = False
 ) -> Path:
-    """A model repository, or one folder of it, as a local folder; what is in the cache is not fetched again.
+    """A model repository, or one folder of it, as a local folder; what is in the cache is not fetched again. Of a
+    repository that kathrine uploaded to, the root is what lies there, without the folders beside it.
 
     Given: revision, branch, tag or commit, empty for main; cache, the client's. Raises: KathrineError that lists the
     folders of the repository where the one asked for is not among them.
@@ -252,11 +254,13 @@ def fetch_model_folder(
             folders = sorted({name.rpartition("/")[0] for name in names if "/" in name})
             raise KathrineError(f"{what} has no folder {folder}", f"it has: {', '.join(folders) or 'no folders'}")
     with hub_errors(what):
+        beside = [] if folder or offline or INDEX not in names else _folders_beside(repo, revision, cache)
         snapshot = snapshot_download(
             repo,
             revision=revision or None,
             cache_dir=cache,
             allow_patterns=[f"{folder}/*"] if folder else None,
+            ignore_patterns=[f"{name}/*" for name in beside],
             local_files_only=offline,
             tqdm_class=bar_for(None),
         )
@@ -264,3 +268,32 @@ def fetch_model_folder(
     if not place.is_dir():
         raise KathrineError(f"{what} has no folder {folder} in the workspace", "run once with a network")
     return place
+
+
+def hub_problem(repo: str, revision: str = "main", kind: str = "dataset", seconds: float = 5.0) -> str:
+    """Why a repository can not be read, as a sentence with its remedy, or an empty string where the Hub lets this
+    account read it.
+
+    One HEAD of a file that every repository has: terms that were not accepted stop it as they would stop a download.
+    Given: kind, `dataset` or `model`; seconds, how long to wait.
+    """
+    from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError
+
+    what = f"{kind} {repo}" if revision in ("", "main") else f"{kind} {repo}@{revision}"
+    url = hf_hub_url(repo, ".gitattributes", repo_type=kind, revision=revision or None)
+    try:
+        with hub_errors(what):
+            with suppress(EntryNotFoundError):  # the repository answered, and nothing else was asked
+                get_hf_file_metadata(url, token=get_token() or False, timeout=seconds)
+    except KathrineError as error:
+        return error.sentence
+    return ""
+
+
+def _folders_beside(repo: str, revision: str, cache: Path) -> list[str]:
+    """Folders of a repository that are no part of what lies at its root, by its index."""
+    from huggingface_hub import hf_hub_download
+
+    path = hf_hub_download(repo, INDEX, revision=revision or None, cache_dir=cache, tqdm_class=bar_for(None))
+    return list(read_index(Path(path)).get("folders", {}))

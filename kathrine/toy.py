@@ -55,7 +55,7 @@ def toy_codes(text: str) -> np.ndarray:
 
 class ToyOptions(Options):
     checkpoint: str = "toy"
-    """Only one exists: "toy"."""
+    """"toy", whose weights follow from the seed, or a folder that an export wrote."""
     revision: str = ""
     """Not used."""
     hidden: bool = True
@@ -219,6 +219,7 @@ class ToyFamily(ModelFamily):
     """`[model.toy]`: for tests of the kernel and of plugins."""
 
     name = "toy"
+    tiny = "toy"
     Options = ToyOptions
     options: ToyOptions
 
@@ -237,8 +238,14 @@ class ToyFamily(ModelFamily):
         return tuple(ParameterSpec(name, shape, part=name.split(".")[0]) for name, shape in shapes.items())
 
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
-        if self.options.checkpoint != "toy":
+        self._file()
+
+    def _file(self) -> Path | None:
+        """The weights of a folder that `write_checkpoint` wrote, or None for "toy"."""
+        path = Path(self.options.checkpoint) / "model.safetensors"
+        if self.options.checkpoint != "toy" and not path.is_file():
             raise KathrineError(f"model.toy has no checkpoint {self.options.checkpoint!r}", 'use "toy"')
+        return None if self.options.checkpoint == "toy" else path
 
     def fingerprints(self, workspace: Workspace) -> Fingerprints:
         return Fingerprints(codec="toy", speaker="", text="toy")
@@ -249,10 +256,19 @@ class ToyFamily(ModelFamily):
     def open_text(self, workspace: Workspace) -> Callable[[str], tuple[int, ...]]:
         return toy_text
 
+    def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]]:
+        return lambda text: tuple(
+            (number, letter.encode()) for number, letter in zip(toy_text(text), text, strict=True)
+        )
+
     def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> ToyModel:
         import torch
 
-        model = ToyModel(self.facts(workspace), self.parameters(workspace), self.options)
+        model, path = ToyModel(self.facts(workspace), self.parameters(workspace), self.options), self._file()
+        if path is not None:
+            from safetensors.torch import load_file
+
+            model.network.load_state_dict(load_file(str(path)))
         model.network.to(device=torch.device(device), dtype=torch.bfloat16 if dtype == "bf16" else torch.float32)
         return model
 
@@ -263,8 +279,15 @@ class ToyFamily(ModelFamily):
         weights: Mapping[str, torch.Tensor],
         dtype: str,
         languages: Mapping[str, int],
+        *,
+        max_shard_bytes: int = 0,
+        voices: Mapping[str, int] | None = None,
+        keep_base: bool = True,
     ) -> tuple[str, ...]:
         from safetensors.torch import save_file
+
+        if voices:
+            raise KathrineError("model.toy brings no speakers of its own", "use export.merged")
 
         folder.mkdir(parents=True, exist_ok=True)
         save_file(dict(weights), str(folder / "model.safetensors"))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from tiny_training import claim_and_apply, prompted, tiny_family, train, workspace
+from tiny_training import claim_and_apply, made_up, prompted, tiny_family, train, workspace
 
-from kathrine import FinishedRun, PlannedRun, SpeechModel, Strategy
+from kathrine import FinishedRun, ModelFamily, PlannedRun, SpeechModel, Strategy
+from kathrine.components.finish import Speaking
+from kathrine.train.folder import versions
+from kathrine.types import Sampling, SpeechRequest, Spoken
 from kathrine_librivox.source import LibrivoxSource
 from kathrine_npsc.source import NpscSource
 
@@ -43,13 +48,44 @@ def held_out(language: str | None) -> Callable[[SpeechModel], float]:
     return loss
 
 
-def planned(name: str, recipe: dict[str, Any], language: str | None) -> PlannedRun:
+def text_gain(language: str | None) -> Callable[[SpeechModel], float | None]:
+    def gain(model: SpeechModel) -> float:
+        items = prompted(model, language)
+        texts = [item.text_ids for item in items]
+        wrong = [replace(item, text_ids=text) for item, text in zip(items, [*texts[1:], texts[0]], strict=True)]
+        model.network.eval()
+        with torch.no_grad():
+            losses = []
+            for some in (items, wrong):
+                outputs = model.forward(model.collate(some))
+                losses.append(float(torch.nn.functional.cross_entropy(outputs.logits_NV.float(), outputs.targets_N)))
+        return losses[1] - losses[0]
+
+    return gain
+
+
+def speaking(language: str | None, frames: int = 6) -> Speaking:
+    def speak(
+        model: SpeechModel, family: ModelFamily, speaker: str | None = None, embedding_H: np.ndarray | None = None
+    ) -> Spoken:
+        voice = embedding_H if embedding_H is not None else made_up(model, "voice", 5).speaker_embedding_H
+        request = SpeechRequest(
+            (11, 12, 13), None if speaker else voice, speaker=speaker, language=language, streamed=True
+        )
+        (made,) = model.generate([request], Sampling(greedy=True, sub_greedy=True), frames)
+        (wave,) = family.open_codec(workspace(), decode_only=True).decode([made.codes_TQ])
+        return Spoken("Hei.", made.codes_TQ, wave, model.facts.sample_rate, made.stop, ())
+
+    return speak
+
+
+def planned(name: str, recipe: dict[str, Any], language: str | None, family: ModelFamily | None = None) -> PlannedRun:
     """What was known before a run on two corpora."""
     return PlannedRun(
         name=name,
         document=recipe,
         workspace=workspace(),
-        family=tiny_family(),
+        family=family or tiny_family(),
         language=language or "",
         sources={"npsc": NpscSource(), "librivox": LibrivoxSource()},
         exporters=(),
@@ -64,8 +100,9 @@ def finished(
     dtype: str = "fp32",
     steps: int = 10,
     language: str | None = None,
+    checkpoint: str | Path = "kathrine:tiny",
 ) -> FinishedRun:
-    family = tiny_family()
+    family = tiny_family(checkpoint)
     model = family.load(workspace(), dtype=dtype)
     claims, trained = claim_and_apply(model, strategies)
     train(model, claims, trained, steps, language=language)
@@ -77,7 +114,7 @@ def finished(
     }
     return FinishedRun(
         folder=folder,
-        plan=planned(folder.name, recipe, language),
+        plan=planned(folder.name, recipe, language, family),
         recipe=recipe,
         workspace=workspace(),
         family=family,
@@ -88,9 +125,14 @@ def finished(
         weights_from=f"trained weights of the last checkpoint, step {steps}",
         step=steps,
         validation_loss=held_out(language),
+        text_gain=text_gain(language),
+        speak=speaking(language),
         language=language or "",
         data=[
             {"name": "npsc", "hours": 39.5, "licence": ["CC0-1.0"], "splits": {"train": {"utterances": 3}}},
             {"name": "librivox", "hours": 4.25, "licence": "PD"},
         ],
+        profile="smoke",
+        versions=versions(),
+        drift={"parts": {"talker": {"relative_l2": 0.01}}, "not_measured": {}},
     )

@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "Measure a run or model on sentences it never heard: errors, voice, flags, with intervals.",
     "listen": "Write a blind listening page of two or three systems, or score its results.",
     "check": "Find every mistake in a recipe and print its plan; needs no weights.",
+    "doctor": "Look at a machine before a long run: device, disk, memory, model, data, uploads.",
     "inspect": "Look into a model: parts, parameters, what a recipe trains, self-test.",
     "text": "Print how a language speaks a written text, and by which rules.",
     "plugins": "List what is installed; `plugins show NAME` prints options.",

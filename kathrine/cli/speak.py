@@ -25,7 +25,7 @@ positive = click.FloatRange(min=0, min_open=True)
 @click.option("--lora-scale", type=click.FloatRange(min=0), help="Factor on the effect of LoRAs.")
 @click.option("--reference", type=click.Path(path_type=Path), help="Recording that gives the voice, 3 to 15 s.")
 @click.option("--reference-text", help="What is said in it: the recording itself then stands in the prompt.")
-@click.option("--speaker", help="One of the model's own voices.")
+@click.option("--voice", "--speaker", "speaker", metavar="NAME", help="One of the model's own voices.")
 @click.option("--language", help="Language tag and text rules; `auto` for no tag. Default: the run's.")
 @click.option("--text-layout", type=click.Choice(["streamed", "whole"]), default="streamed", show_default=True)
 @click.option("--greedy", is_flag=True, help="Always the most likely code, in talker and sub-talker.")
@@ -70,7 +70,7 @@ def refuse_contradictions(flags: dict[str, Any]) -> None:
     if flags["greedy"] and flags["sub_greedy"]:
         problems.append("--greedy is greedy in the sub-talker too: leave --sub-greedy out")
     if flags["speaker"] and flags["reference"]:
-        problems.append("--speaker and --reference both give the voice: leave one out")
+        problems.append("--voice (or --speaker) and --reference both give the voice: leave one out")
     if flags["reference_text"] is not None and not flags["reference"]:
         problems.append("--reference-text says what is said in --reference: give that too")
     if flags["reference_text"] is not None and not flags["reference_text"].strip():

@@ -69,6 +69,21 @@ class Source(Component):
         """A sentence for cards: who speaks, and what they agreed to; empty where nobody knows."""
         return ""
 
+    def reachable(self, context: SourceContext) -> Iterable[str] | None:
+        """Sentences about why `prepare` could not get at this corpus, asked by `kathrine doctor`; empty where it can.
+
+        Quick: a look at the root, or one or two short requests; nothing is fetched. Where `context.offline`, what is at
+        hand has to do. None where a source does not say. Raises: KathrineError, which counts as such a sentence.
+        """
+        return None
+
+    def bytes_to_fetch(self, context: SourceContext) -> int | None:
+        """About how many bytes `prepare` would still bring into the workspace, recordings made there included.
+
+        Told without a network, from the options and from what lies in the workspace already. None where nobody knows.
+        """
+        return None
+
     @abstractmethod
     def prepare(self, context: SourceContext) -> None:
         """Fetch what is needed. Twice is harmless: what is complete is not fetched again."""
@@ -142,7 +157,7 @@ class Language(Component):
 
     @abstractmethod
     def test_sentences(self) -> tuple[str, ...]:
-        """Sentences to listen to, hardest sounds first."""
+        """Sentences to listen to, hardest sounds first, written as they are spoken: `normalise` changes nothing."""
 
     def evaluation_sentences(self) -> tuple[str, ...]:
         """The fixed set that `kathrine evaluate` measures on, as it is written; empty: it has to be given one.

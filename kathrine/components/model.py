@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -15,6 +15,7 @@ from kathrine.types import (
     ModelFacts,
     ParameterSpec,
     PromptedExample,
+    RowMeaning,
     Sampling,
     SelfCheck,
     SpeechRequest,
@@ -127,6 +128,24 @@ class SpeechModel(ABC):
 
         raise KathrineError(f"{self.facts.family} has no language tags", "leave strategy.language_tag out")
 
+    def voice_table(self) -> str:
+        """Official name of the table in which a speaker whom the model brings has a row: that speaker's embedding.
+
+        Raises: KathrineError where there is none.
+        """
+        from kathrine.errors import KathrineError
+
+        raise KathrineError(f"{self.facts.family} brings no speakers of its own", "leave export.custom_voice out")
+
+    def row_meanings(self) -> dict[int, RowMeaning]:
+        """What the rows of `language_table()` mean; a row that is missing here is free for a new tag.
+
+        By default: rows below the codebook's size are codes, and what `facts` says of languages and taken rows.
+        """
+        meanings = {row: RowMeaning("code") for row in range(self.facts.codebook_size)}
+        meanings |= {row: RowMeaning("control", name) for row, name in self.facts.taken_rows.items()}
+        return meanings | {row: RowMeaning("language", name) for name, row in self.facts.languages.items()}
+
     def add_language(self, language: str, row: int, start_H: torch.Tensor) -> torch.nn.Parameter:
         """Give the model a tag of its own for `language`: a new float32 vector put in by the prompt layout.
 
@@ -164,6 +183,9 @@ class ModelFamily(Component):
     library: ClassVar[str] = ""
     """Package that loads its checkpoints without kathrine, by the name that the Hub files models under; empty where
     there is none."""
+    tiny: ClassVar[str] = ""
+    """The `checkpoint` that the family embeds: a few small layers for tests and smoke profiles, built in the workspace
+    without network; empty where it has none."""
 
     @abstractmethod
     def facts(self, workspace: Workspace) -> ModelFacts | None:
@@ -176,6 +198,14 @@ class ModelFamily(Component):
     def at_hand(self, workspace: Workspace) -> bool:
         """Whether `fetch` would have nothing to download."""
         return True
+
+    def reachable(self, workspace: Workspace) -> Iterable[str] | None:
+        """Sentences about why `fetch` could not download a checkpoint that is not at hand; empty where it could.
+
+        One short request, nothing is fetched. None where a family does not say. Raises: KathrineError, which counts as
+        such a sentence.
+        """
+        return None
 
     @abstractmethod
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
@@ -197,6 +227,11 @@ class ModelFamily(Component):
     def open_text(self, workspace: Workspace) -> Callable[[str], tuple[int, ...]]:
         """A function from spoken text to token ids of its body."""
 
+    def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]] | None:
+        """A function from spoken text to its tokens: id, and the bytes that it stands for, which joined are the text in
+        UTF-8. None for a family that can not tell: then it is not known which letters fall apart."""
+        return None
+
     def open_speaker_encoder(
         self, workspace: Workspace, device: str = "cpu"
     ) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -207,6 +242,17 @@ class ModelFamily(Component):
     def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> SpeechModel:
         """The model with frozen weights in `dtype` ("fp32" or "bf16"), in eval mode."""
 
+    def voice_rows(
+        self, workspace: Workspace, wanted: Mapping[str, int | None], languages: Mapping[str, int]
+    ) -> tuple[dict[str, int], list[str]]:
+        """Where speakers can be added to those that the model brings.
+
+        Given: wanted, by name the row, None for the next one that is free; languages, tags that will be added too.
+        Returns: the row of each name, and a sentence for everything that stands against it; where the configuration
+        is not at hand, no rows and what is known without it. Needs no torch.
+        """
+        return {}, [f"model.{self.name} brings no speakers of its own: use export.merged"]
+
     def write_checkpoint(
         self,
         workspace: Workspace,
@@ -214,11 +260,17 @@ class ModelFamily(Component):
         weights: Mapping[str, torch.Tensor],
         dtype: str,
         languages: Mapping[str, int],
+        *,
+        max_shard_bytes: int = 0,
+        voices: Mapping[str, int] | None = None,
+        keep_base: bool = True,
     ) -> tuple[str, ...]:
         """A complete checkpoint in the official layout, written atomically; returns its files.
 
-        Given: weights, float32 by official name; languages, tags to add to the configuration.
-        Raises: KathrineError for a family that can not.
+        Given: weights, float32 by official name; languages, tags to add to the configuration; max_shard_bytes, above
+        which weights are divided into several files (0: never); voices, speakers to add to those that the model
+        brings, by name the row, whose embeddings stand in `weights` already; keep_base, whether a model with voices
+        still takes other voices from recordings. Raises: KathrineError for a family that can not.
         """
         from kathrine.errors import KathrineError
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -70,6 +70,17 @@ class Strategy(Component):
         """Why a merged export is impossible with this strategy, or an empty string; asked by `check`."""
         return ""
 
+    def low_rank(self) -> Mapping[str, tuple[torch.Tensor, torch.Tensor]]:
+        """The change of each weight that this strategy adapts as a product of two thin float32 matrices [O, R] and
+        [R, I], by official name; empty where it is none. Lets `kathrine inspect` tell its rank without a large
+        decomposition."""
+        return {}
+
+    def doubts(self, model: SpeechModel) -> Iterator[str]:
+        """Sentences about the loaded weights that make the options doubtful; asked on the untouched model when a run
+        begins, which warns with them."""
+        return iter(())
+
     def languages(self) -> Mapping[str, int]:
         """Language tags that this strategy gives the model: name to row."""
         return {}
@@ -88,6 +99,9 @@ class Loss(Component):
     """An auxiliary loss. Owns no parameters. total = talker + sum(weight x loss)."""
 
     kind = "loss"
+    needs_base: ClassVar[bool] = False
+    """Whether it compares with the model before training: `outputs.base_logits_NV` is then set, which takes one more
+    forward pass, without gradients, in each step."""
 
     @abstractmethod
     def denominator(self, batch: Collated, facts: ModelFacts) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,3 +31,20 @@ def keys_of(folder: Path) -> frozenset[str]:
             for texts in batch.column(0).to_pylist():
                 found.update(text_key(text) for text in texts)
     return frozenset(found)
+
+
+def spoken_texts(folder: Path, wanted: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """The spoken text of every training utterance, in the variant that its data entry is trained on most. Reads the
+    texts alone, shard by shard.
+
+    Given: a prepared corpus' folder; wanted, shares of text variants by data entry.
+    """
+    import pyarrow.parquet as pq
+
+    read_marker(folder)
+    for path in sorted(folder.glob("train-*-of-*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches(columns=["entry", "variants", "spoken"]):
+            for row in batch.to_pylist():
+                texts = dict(zip(row["variants"], row["spoken"], strict=True))
+                shares = wanted.get(row["entry"], {})
+                yield texts[max(texts, key=lambda name: (shares.get(name, 0.0), name == "text"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from kathrine.catalog import Catalog
@@ -19,3 +20,8 @@ def recognised(folder: Path, catalog: Catalog) -> tuple[type[Exporter], AdapterF
         if facts is not None:
             return exporter, facts  # type: ignore[return-value]
     return None
+
+
+def base_commit(facts: AdapterFacts) -> str:
+    """The commit of the base model that an adapter was trained on, or an empty string where it names none."""
+    return facts.revision if re.fullmatch(r"[0-9a-f]{40}", facts.revision) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from kathrine.types import ModelFacts, ParameterSpec, SelfCheck
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
 
 def human_count(number: float) -> str:
@@ -27,6 +28,17 @@ def human_bytes(number: float) -> str:
         if number >= limit:
             return f"{number / limit:.3g} {unit}"
     return f"{number:.0f} B"
+
+
+def narrow_table(title: str, left: Sequence[str], right: Sequence[str], last: Sequence[str] = ()) -> Table:
+    """A table without lines, so that many columns fit; names stand left, numbers right."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for names, justify in ((left, "left"), (right, "right"), (last, "left")):
+        for name in names:
+            table.add_column(name, justify=justify, no_wrap=names is not last, overflow="fold")  # type: ignore[arg-type]
+    return table
 
 
 def parts_table(census: Census, title: str) -> RenderableType:
@@ -93,10 +105,33 @@ def self_test_table(checks: Sequence[SelfCheck]) -> RenderableType:
     return table
 
 
+def drift_tables(drift: Mapping[str, Any]) -> list[RenderableType]:
+    """What each strategy touched, and how far each piece that it touched has moved."""
+    title = f"what the strategies trained, as of step {drift['step']}"
+    touched = narrow_table(title, ["strategy"], ["in place", "added", "adapted weights"], ["parts"])
+    for one in drift["touched"]:
+        counts = (f"{one[name]:,}" for name in ("trained", "added", "adapted"))
+        touched.add_row(one["strategy"], *counts, ", ".join(one["parts"]) or "-")
+    numbers = ["relative L2", "spectral norm", "effective rank"]
+    moved = narrow_table("how far they moved the model", ["piece"], numbers, ["by"])
+    for one in drift["pieces"]:
+        spectral = "-" if one["spectral_norm"] is None else f"{one['spectral_norm']:.3g}"
+        rank = "-" if one["effective_rank"] is None else f"{one['effective_rank']:.2f}"
+        moved.add_row(one["name"], f"{one['relative_l2']:.4%}", spectral, rank, ", ".join(one["strategies"]))
+    still = [name for name, part in drift["parts"].items() if not part["changed"]]
+    told: list[RenderableType] = [touched, moved, f"unchanged parts: {', '.join(still) or 'none'}"]
+    return told + [f"strategy.{name} is not in these numbers: {why}" for name, why in drift["not_measured"].items()]
+
+
 def as_json(
-    facts: ModelFacts, specs: Sequence[ParameterSpec], census: Census, checks: Sequence[SelfCheck] | None
+    facts: ModelFacts,
+    specs: Sequence[ParameterSpec],
+    census: Census,
+    checks: Sequence[SelfCheck] | None,
+    drift: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The whole inspection as plain data. `self_test` is null where it did not run."""
+    """The whole inspection as plain data. `self_test` is null where it did not run, `drift` too, and for all but
+    runs."""
     self_test = None
     if checks is not None:
         self_test = {
@@ -112,4 +147,5 @@ def as_json(
         "parts": [asdict(part) for part in census.parts],
         "names": {spec.name: list(spec.shape) for spec in specs},
         "self_test": self_test,
+        "drift": None if drift is None else dict(drift),
     }

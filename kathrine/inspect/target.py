@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from kathrine.catalog import Catalog
 from kathrine.components import ModelFamily, Progress
 from kathrine.datafiles import HUB_ID
 from kathrine.errors import KathrineError
+from kathrine.hublayout import CHECKPOINTS, INDEX
 from kathrine.recipe.recipe import Recipe, load_recipe
 from kathrine.workspace import Workspace
 
@@ -17,39 +20,66 @@ RUN_RECIPE = "recipe.toml"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A model family pointed at a checkpoint. recipe: says what trains; run: the run's folder, where it is one."""
+    """A model family pointed at a checkpoint. recipe: says what trains; run: the run's folder, where it is one or one
+    of its checkpoints."""
 
     family: ModelFamily
     recipe: Recipe | None
     run: Path | None
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's. An export holds its recipe too, but no checkpoints; a repository of the Hub may hold
+    both, for it is laid out otherwise."""
+    held = (folder / RUN_RECIPE).is_file() and (folder / CHECKPOINTS).is_dir()
+    return held and not (folder / INDEX).is_file()
+
+
+def run_of(name: str, checkpoint: str | None) -> tuple[Path | None, str]:
+    """The run's folder and which of its checkpoints, for a run's or a checkpoint's folder; None for anything else."""
+    folder = Path(name).expanduser()
+    if is_run(folder):
+        return folder, checkpoint or "best"
+    run = folder.parent.parent
+    if folder.name.isdigit() and folder.parent.name == CHECKPOINTS and (run / RUN_RECIPE).is_file():
+        if checkpoint is not None:
+            raise KathrineError(f"{name} is one checkpoint already", "leave --checkpoint out, or name the run")
+        return run, str(int(folder.name))
+    return None, ""
+
+
 def find_target(
-    name: str, recipe: Recipe | None, catalog: Catalog, workspace: Workspace, progress: Progress | None = None
+    name: str,
+    recipe: Recipe | None,
+    catalog: Catalog,
+    workspace: Workspace,
+    progress: Progress | None = None,
+    revision: str = "",
 ) -> Target:
     """Resolve what a user named.
 
-    Given: name, a run folder, a model folder, a Hub id or an embedded name; recipe, already loaded, or None; progress,
-    where a model that is not known here may be fetched.
+    Given: name, a run folder or one of its checkpoints, a model folder, a Hub id or an embedded name; recipe, already
+    loaded, or None; progress, where a model that is not known here may be fetched; revision, of a model on the Hub,
+    empty for the newest.
     Raises: KathrineError for a name that no installed model family knows.
     """
     folder = Path(name).expanduser()
-    # an export holds its recipe too, but no checkpoints: it is inspected as a model
-    if (folder / RUN_RECIPE).is_file() and (folder / "checkpoints").is_dir():
-        trained = load_recipe(folder / RUN_RECIPE, catalog=catalog)
-        return Target(trained.model, recipe or trained, folder)
+    run, _ = run_of(name, None)
+    if run is not None:
+        trained = load_recipe(run / RUN_RECIPE, catalog=catalog)
+        return Target(trained.model, recipe or trained, run)
     if folder.exists() and not folder.is_dir():
         raise KathrineError(f"{name} is a file", "name the folder of a model or of a run")
     families = [catalog.component("model", one) for one in catalog.names("model")]
     for family in families:
-        pointed = family(family.Options(checkpoint=name))  # type: ignore[call-arg]
+        pointed = family(family.Options(checkpoint=name, revision=revision))  # type: ignore[call-arg]
         assert isinstance(pointed, ModelFamily)
         if pointed.facts(workspace) is not None:
             return Target(pointed, recipe, None)
     if progress is not None and HUB_ID.fullmatch(name):
         refused = []
         for family in families:
-            pointed = family(family.Options(checkpoint=name))  # type: ignore[call-arg]
+            pointed = family(family.Options(checkpoint=name, revision=revision))  # type: ignore[call-arg]
             try:
                 pointed.fetch(workspace, progress)  # type: ignore[attr-defined]
             except KathrineError as error:
@@ -62,3 +92,26 @@ def find_target(
         "give a folder, `kathrine:tiny`, a released name such as Qwen3-TTS-12Hz-0.6B-Base, "
         "or fetch the model first with `kathrine prepare`",
     )
+
+
+def recipe_for(
+    name: str, profile: str | None, family: ModelFamily, catalog: Catalog, say: Callable[[str], None]
+) -> Recipe:
+    """A recipe whose corpus is to be put to a model: where it names another checkpoint, that of the model takes its
+    place, and `say` is told.
+
+    Raises: KathrineError where the recipe is for another model family.
+    """
+    recipe = load_recipe(name, profile, catalog=catalog)
+    if recipe.model.name != family.name:
+        raise KathrineError(
+            f"{name} is a recipe for model.{recipe.model.name}, and the model to inspect is of model.{family.name}",
+            "name a recipe for the same model family",
+        )
+    wanted, own = family.options, recipe.model.options
+    if (wanted.checkpoint, wanted.revision) == (own.checkpoint, own.revision):
+        return recipe
+    say(f"{name} is for {own.checkpoint}: its data is prepared for {wanted.checkpoint} instead")
+    table = f"model.{recipe.model.label}"
+    sets = [f"{table}.{key}={json.dumps(getattr(wanted, key))}" for key in ("checkpoint", "revision")]
+    return load_recipe(name, profile, sets, catalog=catalog)

@@ -10,14 +10,14 @@ from typing import Any
 from kathrine.catalog import Catalog
 from kathrine.components import Language, MetricContext, Progress
 from kathrine.errors import KathrineError
-from kathrine.inspect.target import RUN_RECIPE
+from kathrine.inspect.target import RUN_RECIPE, run_of
 from kathrine.recipe.recipe import Recipe, load_recipe
 from kathrine.speech.evaluation import System
 from kathrine.speech.requests import Manner
 from kathrine.speech.sets import SentenceSet
 from kathrine.speech.voices import Voice
 from kathrine.train.evaluation_takes import speak_set
-from kathrine.train.loaded import Loaded, Wish, local_place, run_of
+from kathrine.train.loaded import Loaded, Wish, local_place
 from kathrine.train.prompt_voices import prompts_of
 from kathrine.train.speaking import best_device, language_of
 from kathrine.workspace import Workspace

@@ -10,15 +10,18 @@ from kathrine.components import Collated, SpeechModel
 from kathrine.corpus.batching import Batch, Plan, PlannedStep, Position
 from kathrine.corpus.mixture import Corpus
 from kathrine.corpus.prompting import Prompter
+from kathrine.train.base import BaseModel
 from kathrine.types import PromptedExample
 
 
 @dataclass(eq=False)
 class LocalBatch:
-    """This process's slice of one batch. tensors: None where the slice is empty."""
+    """This process's slice of one batch. tensors: None where the slice is empty. base: the same for the model before
+    training, where a loss needs it."""
 
     items: list[PromptedExample]
     tensors: Collated | None
+    base: Collated | None = None
 
 
 @dataclass(eq=False)
@@ -31,11 +34,15 @@ class Feed:
     model: SpeechModel
     rank: int
     size: int
+    base: BaseModel | None = None
 
     def local(self, batch: Batch) -> LocalBatch:
         """Slice i::size of a global batch: as the batch is sorted by length, all slices are about as long."""
         items = [self.prompter.prompted(self.corpus, draw) for draw in batch[self.rank :: self.size]]
-        return LocalBatch(items, self.model.collate(items) if items else None)
+        if not items:
+            return LocalBatch(items, None)
+        tensors = self.model.collate(items)
+        return LocalBatch(items, tensors, self.base.collate(items, tensors) if self.base is not None else None)
 
     def steps(self, start: Position) -> Iterator[tuple[PlannedStep, list[LocalBatch]]]:
         """The steps from a position on. What a worker raises is raised here."""

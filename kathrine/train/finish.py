@@ -7,9 +7,9 @@ same.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,18 @@ from kathrine.corpus.prompting import Prompter
 from kathrine.recipe.recipe import Recipe
 from kathrine.train.checkpoint import Saved, pick
 from kathrine.train.drift import drift_of, write_drift
-from kathrine.train.folder import RunFolder
+from kathrine.train.folder import RunFolder, versions
 from kathrine.train.judging import choice_reason
+from kathrine.train.measured import checked_items, once, speaking, text_gain, validation_loss
 from kathrine.train.outcome import every_loss, final_table
 from kathrine.train.readiness import planned_run
 from kathrine.train.sampling import Sampler
 from kathrine.train.state import TrainState
-from kathrine.train.step import talker_losses
 from kathrine.train.trainable import Trainable
-from kathrine.train.validation import HELD_OUT, Validator
+from kathrine.train.validation import Validator
 from kathrine.train.watchers import LoggedProgress
-from kathrine.types import ExportResult, PromptedExample
+from kathrine.types import ExportResult
 from kathrine.workspace import Workspace
-
-CHECKED = 8
-"""Utterances in the batch that exporters compare losses on."""
 
 
 @dataclass(eq=False)
@@ -66,7 +63,7 @@ def finish(end: Finished) -> list[ExportResult]:
     write_drift(end.folder.path, saved.step, weights_from, drift)
     remove_old_takes(end.folder.samples)
     spoken = end.sampler.speak(end.folder.samples) if end.sampler.wanted else []
-    exports = export(end, saved, weights_from)  # last: their cards let the sentences be heard
+    exports = export(end, saved, weights_from, drift)  # last: their cards let the sentences be heard
     for line in every_loss(end.state, weights_from):
         end.progress.log(line)
     for line in final_table(end.recipe.name, end.folder, end.state, weights_from, spoken, exports):
@@ -87,40 +84,49 @@ def load_final_weights(end: Finished) -> tuple[Saved, str]:
     if which == "best" and end.state.best_step is None:
         which = "last"
     saved = pick(end.folder.checkpoints, which)
+    return saved, f"{_load(end, saved)} weights of the {which} checkpoint, step {saved.step}"
+
+
+def _load(end: Finished, saved: Saved) -> str:
+    """Puts a checkpoint's weights into the model; returns of which kind they are."""
     averaged = end.recipe.train.ema > 0
     weights = saved.tensors("ema" if averaged else "trainable")
     with torch.no_grad():
         for name, parameter in end.trainable.parameters.items():
             parameter.copy_(weights[name])
-    kind = "averaged (EMA)" if averaged else "trained"
-    return saved, f"{kind} weights of the {which} checkpoint, step {saved.step}"
+    return "averaged (EMA)" if averaged else "trained"
+
+
+@contextmanager
+def as_of(end: Finished, run: FinishedRun, step: int) -> Iterator[FinishedRun]:
+    """Within it the model has the weights of another checkpoint; afterwards those that it had."""
+    before = {name: parameter.detach().clone() for name, parameter in end.trainable.parameters.items()}
+    try:
+        kind = _load(end, pick(end.folder.checkpoints, str(step)))
+        weights = {name: one.detach().float().cpu() for name, one in end.trainable.parameters.items()}
+        told = f"{kind} weights of the checkpoint of step {step}"
+        # what is known of the final weights is not known of these
+        yield replace(run, trainable=weights, weights_from=told, step=step, drift={}, **measures(end))
+    finally:
+        with torch.no_grad():
+            for name, parameter in end.trainable.parameters.items():
+                parameter.copy_(before[name])
 
 
 # --------------------------------------------------------------------------- exports
 
 
-def validation_loss(items: Sequence[PromptedExample]) -> Callable[[SpeechModel], float]:
-    """A function from a model to its teacher-forced talker loss on these items.
-
-    It computes in float32 where all weights are float32, else under bf16 autocast.
-    """
-
-    def loss_of(model: SpeechModel) -> float:
-        parameters = list(model.network.parameters())
-        device = parameters[0].device
-        mixed = any(parameter.dtype == torch.bfloat16 for parameter in parameters)
-        was_training = model.network.training
-        model.network.eval()
-        context = torch.autocast(device.type, torch.bfloat16) if mixed else nullcontext()
-        with torch.no_grad(), context:
-            losses_N = talker_losses(model.forward(model.collate(items).to(device)))
-        model.network.train(was_training)
-        return float(losses_N.mean())
-
-    return loss_of
+def measures(end: Finished) -> dict[str, Any]:
+    """`validation_loss`, `text_gain` and `speak` of a FinishedRun; what the run's model gives is asked once."""
+    items, pairs = checked_items(end.validator, end.corpus, end.prompter)
+    return {
+        "validation_loss": once(end.model, validation_loss(items)),
+        "text_gain": once(end.model, text_gain(pairs)),
+        "speak": once(end.model, speaking(end.sampler)),
+    }
 
 
-def export(end: Finished, saved: Saved, weights_from: str) -> list[ExportResult]:
+def export(end: Finished, saved: Saved, weights_from: str, drift: Mapping[str, Any]) -> list[ExportResult]:
     """Every exporter of the recipe, each into a fresh folder `export/LABEL`; those that publish come last."""
     named = {exporter.label for exporter in end.recipe.exporters}
     left = [path.name for path in sorted(end.folder.export.glob("[!.]*")) if path.name not in named]
@@ -128,12 +134,6 @@ def export(end: Finished, saved: Saved, weights_from: str) -> list[ExportResult]
         end.progress.warn(f"export/{', export/'.join(left)}: of an earlier end of this run, not made anew")
     if not end.recipe.exporters:
         return []
-    items = end.validator.items[:CHECKED]
-    if not items:
-        from kathrine.corpus.mixture import Draw
-
-        rows = [row for row in end.corpus.rows if row.split == "train"][:CHECKED]
-        items = [end.prompter.prompted(end.corpus, Draw(row.key, HELD_OUT, 0)) for row in rows]
     run = FinishedRun(
         folder=end.folder.path,
         plan=planned_run(end.recipe, end.workspace),
@@ -146,11 +146,15 @@ def export(end: Finished, saved: Saved, weights_from: str) -> list[ExportResult]
         trainable={name: one.detach().float().cpu() for name, one in end.trainable.parameters.items()},
         weights_from=weights_from,
         step=saved.step,
-        validation_loss=validation_loss(items),
         language=end.recipe.language.tag() if end.recipe.language is not None else "",
         data=data_facts(end.corpus),
         corpus=end.corpus,
+        profile=end.recipe.profile or "",
+        versions=versions(),
+        drift=drift,
+        **measures(end),
     )
+    run.at = lambda step: as_of(end, run, step)
     results = []
     for exporter in sorted(end.recipe.exporters, key=lambda one: one.publishes):
         folder = end.folder.export / exporter.label

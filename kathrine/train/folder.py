@@ -39,6 +39,11 @@ WITHOUT_EFFECT_KEYS = {
 }
 
 
+def is_unused(name: str) -> bool:
+    """Whether a file of a run folder says nothing of a run that could be gone on with."""
+    return _UNUSED.fullmatch(name) is not None
+
+
 class RunFolder:
     """`recipe.toml`, `versions.json`, `plan.json`, `console.log`, `metrics.jsonl`, `timing.jsonl`, `checkpoints/`,
     `samples/`, `drift.json`, `export/`, `outcome.json`, `report.html`."""
@@ -63,7 +68,7 @@ class RunFolder:
         asked and nothing does."""
         if self.path.exists() and not self.path.is_dir():
             raise KathrineError(f"{self.path} is a file", "choose another run.folder")
-        used = self.path.is_dir() and any(not _UNUSED.fullmatch(child.name) for child in self.path.iterdir())
+        used = self.path.is_dir() and any(not is_unused(child.name) for child in self.path.iterdir())
         if used and not resume:
             raise KathrineError(
                 f"the run folder {self.path} is not empty",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,25 +11,24 @@ from kathrine.catalog import Catalog
 from kathrine.components import Exporter, Language, ModelFamily, Progress, SpeechModel, Strategy
 from kathrine.corpus.prepared import known_facts
 from kathrine.errors import KathrineError
-from kathrine.inspect.adapters import recognised
-from kathrine.inspect.target import RUN_RECIPE, find_target
+from kathrine.hublayout import parse_place
+from kathrine.inspect.adapters import base_commit, recognised
+from kathrine.inspect.target import RUN_RECIPE, find_target, run_of
 from kathrine.recipe.plan import claims
 from kathrine.recipe.recipe import Recipe, load_recipe
 from kathrine.speech.limits import SpeechLimits, limits_from
 from kathrine.suggest import listing
 from kathrine.train.checkpoint import pick
-from kathrine.train.trainable import make_trainable
+from kathrine.train.trainable import Trainable, make_trainable
 from kathrine.types import AdapterFacts
 from kathrine.workspace import Workspace
-
-HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.+))?")
 
 
 @dataclass(eq=False)
 class Loaded:
-    """A model that can be spoken with. told: what was loaded, a line each. run: folder of the run that it belongs to.
-    adapter: folder of the one that was put onto it. language: the recipe's, where there is one. Close it when done:
-    what was left out or scaled comes back then."""
+    """A model that can be spoken with. told: what was loaded, a line each. run: folder of the run that it belongs to;
+    trainable: what that trains, its weights put in. adapter: folder of the one that was put onto it. language: the
+    recipe's, where there is one. Close it when done: what was left out or scaled comes back then."""
 
     model: SpeechModel
     family: ModelFamily
@@ -39,6 +37,7 @@ class Loaded:
     told: list[str] = field(default_factory=list)
     recipe: Recipe | None = None
     run: Path | None = None
+    trainable: Trainable | None = None
     adapter: Path | None = None
     step: int | None = None
     language: Language | None = None
@@ -99,38 +98,21 @@ def local_place(name: str, workspace: Workspace, progress: Progress, offline: bo
     """A local folder or a model's name: what is named by `hub:` is fetched first."""
     if not name.startswith("hub:"):
         return name
-    match = HUB.fullmatch(name)
-    if match is None:
-        raise KathrineError(f"'{name}' is not of the form hub:OWNER/NAME[@REVISION][/FOLDER]")
+    repo, revision, folder = parse_place(name)
     from kathrine.hubfiles import fetch_model_folder
 
-    return str(
-        fetch_model_folder(
-            match["repo"], match["revision"] or "", match["folder"] or "", workspace.hub, progress.say, offline
-        )
-    )
+    return str(fetch_model_folder(repo, revision, folder, workspace.hub, progress.say, offline))
 
 
-def run_of(name: str, checkpoint: str | None) -> tuple[Path | None, str]:
-    """The run's folder and which of its checkpoints, for a run's or a checkpoint's folder; None for anything else."""
-    folder = Path(name).expanduser()
-    if (folder / RUN_RECIPE).is_file() and (folder / "checkpoints").is_dir():
-        return folder, checkpoint or "best"
-    run = folder.parent.parent
-    if folder.name.isdigit() and folder.parent.name == "checkpoints" and (run / RUN_RECIPE).is_file():
-        if checkpoint is not None:
-            raise KathrineError(f"{name} is one checkpoint already", "leave --checkpoint out, or name the run")
-        return run, str(int(folder.name))
-    return None, ""
-
-
-def _load_model(place: str, wish: Wish, catalog: Catalog, workspace: Workspace, progress: Progress) -> Loaded:
+def _load_model(
+    place: str, wish: Wish, catalog: Catalog, workspace: Workspace, progress: Progress, revision: str = ""
+) -> Loaded:
     if wish.without or wish.scale is not None:
         raise KathrineError(
             f"{place} is a complete model: nothing of it can be left out or scaled",
             "compare it with its base model, or name the run or the adapter",
         )
-    target = find_target(place, None, catalog, workspace, None if wish.offline else progress)
+    target = find_target(place, None, catalog, workspace, None if wish.offline else progress, revision)
     with progress.task("loading the model"):
         target.family.fetch(workspace, progress, offline=wish.offline)
         model = target.family.load(workspace, wish.device, wish.precision)
@@ -152,7 +134,9 @@ def _load_adapter(
         raise KathrineError(f"{facts.folder} does not say which base model it belongs to", "MODEL --adapter FOLDER")
     refuse_unknown(wish.without, facts.parts, str(facts.folder))
     plain = Wish(device=wish.device, precision=wish.precision, offline=wish.offline)
-    loaded = _load_model(base, plain, catalog, workspace, progress)
+    # The commit that it was trained on, not the newest one: the adapter fits no other.
+    commit = base_commit(facts) if base == facts.checkpoint else ""
+    loaded = _load_model(base, plain, catalog, workspace, progress, commit)
     exporter.put_on(loaded.model, facts, wish.without, 1.0 if wish.scale is None else wish.scale)
     loaded.adapter = facts.folder
     loaded.model.network.eval()
@@ -198,6 +182,7 @@ def _load_run(run: Path, which: str, wish: Wish, catalog: Catalog, workspace: Wo
         model.network.requires_grad_(False)
     model.network.eval()
     loaded = Loaded(model, recipe.model, workspace, wish.device, recipe=recipe, run=run, step=saved.step)
+    loaded.trainable = trainable
     loaded.language = recipe.language
     loaded.limits = corpus_limits(recipe, workspace)
     loaded.told.append(f"model {model.facts.checkpoint} ({model.facts.revision or 'local'})")

@@ -154,6 +154,7 @@ class Loop:
         """Forward and backward pass of one batch; gradients are exchanged with the last one only."""
         device = self.processes.device
         tensors = batch.tensors.to(device) if batch.tensors is not None else None
+        base = batch.base.to(device) if batch.base is not None else None
         places = [self.entry_place[item.example.entry] for item in batch.items]
         entry_B = torch.tensor(places, dtype=torch.int64, device=device)
 
@@ -167,7 +168,7 @@ class Loop:
         if not last:
             exchange = self.processes.accelerator.no_sync(self.module)
         with exchange:
-            sums: Sums = self.module(tensors, entry_B, divisors, generator)
+            sums: Sums = self.module(tensors, entry_B, divisors, generator, base)
             if sums.scalar.requires_grad:
                 sums.scalar.backward()
         return sums

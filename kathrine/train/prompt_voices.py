@@ -45,9 +45,9 @@ def prompts_of(
         return [Prompt(safe_name(name), speaker_voice(facts, name), None) for name in speakers]
     if references:
         return [from_recording(loaded, path, folder) for path in references]
-    if facts.speakers:
-        raise KathrineError("whose voice?", f"--speaker with one of {listing(facts.speakers)}")
     if loaded.family.open_speaker_encoder(loaded.workspace, loaded.device) is None:
+        if facts.speakers:
+            raise KathrineError("whose voice?", f"--speaker with one of {listing(facts.speakers)}")
         return [Prompt("own", Voice("the model's own"), None)]
     held_out = from_run(loaded, voices, folder)
     return held_out or [from_recording(loaded, sample_recording(), folder, "a bundled sample")]

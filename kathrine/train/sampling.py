@@ -22,7 +22,7 @@ from kathrine.speech.requests import Manner, parts_of
 from kathrine.speech.samples import sampling_of, speak_samples
 from kathrine.speech.takes import Part, Take, decode, write_wave
 from kathrine.speech.voices import Voice, conditioned
-from kathrine.types import Example, PromptedExample, SamplesReport
+from kathrine.types import Example, PromptedExample, SamplesReport, SpeechRequest
 from kathrine.workspace import Workspace
 
 REFERENCE = "reference.wav"
@@ -45,6 +45,7 @@ class Sampler:
     limits: SpeechLimits = field(default_factory=SpeechLimits)
     reference: NoiseFacts | None = None
     _codec: Codec | None = None
+    _manner: Manner | None = None
     _lines: list[tuple[str, list[Part]]] | None = None
 
     def __post_init__(self) -> None:
@@ -104,21 +105,44 @@ class Sampler:
             self._lines = self._make_lines()
         return self._lines
 
+    def written(self) -> list[str]:
+        """Sentences of the language, else of held-out utterances."""
+        language = self.recipe.language
+        own = list(language.test_sentences()) if language is not None else []
+        return own or [item.example.spoken["text"] for item in self.held_out]
+
+    def manner(self) -> Manner:
+        """How the run speaks; made once."""
+        if self._manner is None:
+            language = self.recipe.language
+            self._manner = Manner(
+                tokenise=self.recipe.model.open_text(self.workspace),
+                voice=self.voice(),
+                language=language,
+                tag=self.tag(language.tag() if language is not None else ""),
+            )
+        return self._manner
+
+    def first_line(self) -> tuple[str, SpeechRequest] | None:
+        """The first test sentence, whether or not the recipe wants any spoken, and the request that speaks it (of a
+        text of several sentences the first); None where there is none that can be spoken."""
+        first = next((row.key for row in self.corpus.rows), None)
+        others = [self.corpus.example(first).spoken["text"]] if first is not None else []
+        for sentence in [*self.recipe.speak.sentences, *self.written(), *others]:
+            try:
+                part = parts_of(sentence, self.manner())[0]
+            except KathrineError:
+                continue  # it was told, or is told by those who speak all of them
+            return part.text, part.request
+        return None
+
     def _make_lines(self) -> list[tuple[str, list[Part]]]:
-        table, language = self.recipe.speak, self.recipe.language
-        written = list(table.sentences)
-        if not written:
-            own = list(language.test_sentences()) if language is not None else []
-            written = (own or [item.example.spoken["text"] for item in self.held_out])[: table.count]
+        table = self.recipe.speak
+        written = list(table.sentences) or self.written()[: table.count]
         if not written:
             self.progress.warn("no test sentences: name some in [speak], or a [language]")
             return []
-        manner = Manner(
-            tokenise=self.recipe.model.open_text(self.workspace),
-            voice=self.voice(),
-            language=language,
-            tag=self.tag(language.tag() if language is not None else ""),
-        )
+        manner = self.manner()
         lines = []
         for sentence in written:
             try:

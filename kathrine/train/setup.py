@@ -15,6 +15,7 @@ from kathrine.corpus.prompting import Prompter
 from kathrine.errors import KathrineError
 from kathrine.recipe.plan import claims
 from kathrine.recipe.recipe import Recipe
+from kathrine.train.base import BaseModel
 from kathrine.train.checkpoint import Saved
 from kathrine.train.feed import Feed
 from kathrine.train.folder import RunFolder
@@ -115,6 +116,10 @@ def make_loop(
     """Everything that the loop needs, restored from a checkpoint where there is one. Events are set later."""
     seed, train = recipe.run.seed, recipe.train
     made = claims(recipe, workspace, model.specs, model.facts)
+    if saved is None and processes.first:
+        for strategy in recipe.strategies:
+            for doubt in strategy.doubts(model):
+                progress.warn(f"strategy.{strategy.label}: {doubt}")
     trainable = make_trainable(model, recipe.strategies, made, seed)
     parameters = trainable.parameters
     if saved is not None:
@@ -134,13 +139,14 @@ def make_loop(
         for epoch in unreachable_epochs(stages, train.keep_epochs):
             progress.warn(f"train.keep_epochs: epoch {epoch} is never reached, so nothing is kept for it")
     plan = Plan(stages, keys, train.batch, train.accumulation, seed, lambda draw: model.rows(prompter.outline(draw)))
-    validator = Validator(model, recipe.losses, corpus, prompter, recipe.validation, train.batch, processes)
+    base = BaseModel.of(model, recipe.strategies, recipe.losses)
+    validator = Validator(model, recipe.losses, corpus, prompter, recipe.validation, train.batch, processes, base)
     if not validator and processes.first:
         progress.warn("there are no held-out utterances: no validation, no best checkpoint, no early stopping")
     if validator and validator.without_gain and processes.first:
         named = ", ".join(validator.without_gain)
         progress.warn(f"{named}: too few held-out utterances to measure text gain (two different texts are needed)")
-    module = StepModule(model, recipe.losses, corpus.entries, list(parameters.values()), processes.size)
+    module = StepModule(model, recipe.losses, corpus.entries, list(parameters.values()), processes.size, base)
     total = sum(plan.lengths())
     if train.warmup_steps >= total and processes.first:
         progress.warn(f"train.warmup_steps is {train.warmup_steps}, the whole run has {total} steps")
@@ -165,7 +171,7 @@ def make_loop(
         optimizer=optimizer,
         average=average,
         plan=plan,
-        feed=Feed(plan, prompter, corpus, model, processes.rank, processes.size),
+        feed=Feed(plan, prompter, corpus, model, processes.rank, processes.size, base),
         judge=judge,
         train=train,
         validation=recipe.validation,

@@ -163,9 +163,11 @@ def find_voice(
                 raise KathrineError(f"--reference-text can not be spoken: {said.rejected}")
             ids = tokenise(said.text)
         return voice_of(session.reference, transcript_ids=ids, **settings)
-    if facts.speakers:
-        raise KathrineError("whose voice?", f"--speaker with one of {listing(facts.speakers)}")
+    if len(facts.speakers) == 1:
+        return speaker_voice(facts, facts.speakers[0])
     if loaded.family.open_speaker_encoder(loaded.workspace, loaded.device) is None:
+        if facts.speakers:
+            raise KathrineError("whose voice?", f"--voice with one of {listing(facts.speakers)}")
         return Voice("the model's own")
     return run_voice(loaded) or voice_of(
         sample_recording(), whose="a bundled sample (--reference gives another)", **settings

@@ -23,6 +23,7 @@ from kathrine.errors import KathrineError
 from kathrine.types import TalkerOutputs
 
 if TYPE_CHECKING:
+    from kathrine.train.base import BaseModel
     from kathrine.train.processes import Processes
     from kathrine.types import LossTerm
 
@@ -105,11 +106,13 @@ class StepModule(nn.Module):
         entries: Sequence[str],
         trained: Sequence[nn.Parameter],
         processes: int,
+        base: BaseModel | None = None,
     ) -> None:
         super().__init__()
         self.network = model.network
         # held in tuples: neither the model nor its parameters may register a second time
         self._model, self._losses, self._trained = (model,), tuple(losses), tuple(trained)
+        self.base = base
         self.processes = processes
         self.names = SumNames(tuple(entries), tuple(loss.label for loss in losses))
 
@@ -119,9 +122,11 @@ class StepModule(nn.Module):
         entry_B: torch.Tensor,
         divisors: Mapping[str, float],
         generator: Callable[[str], torch.Generator],
+        base_batch: Collated | None = None,
     ) -> Sums:
         """Given: batch, None for a process without items; entry_B, data entry of each item; divisors, of the
-        whole step over all processes; generator, the seeded generator of a loss by its label."""
+        whole step over all processes; generator, the seeded generator of a loss by its label; base_batch, what the
+        model before training is asked with, where a loss needs it."""
         device = entry_B.device
         totals = torch.zeros(len(self.names.device), dtype=torch.float64, device=device)
         host = [0.0] * len(self.names.host)
@@ -132,7 +137,10 @@ class StepModule(nn.Module):
         if batch is None:
             return Sums(scalar, totals, host)
         (model,) = self._model
+        before = self.base.logits(base_batch) if self.base is not None else None
         outputs = model.forward(batch)
+        if self.base is not None:
+            self.base.add_logits(outputs, before)
         losses_N = talker_losses(outputs)
         total = losses_N.sum()
         scalar = scalar + total * (self.processes / max(1.0, divisors["talker"]))

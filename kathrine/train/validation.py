@@ -20,6 +20,7 @@ from kathrine.corpus.batching import pack
 from kathrine.corpus.mixture import HIDDEN, Corpus, Draw, shuffled
 from kathrine.corpus.prompting import Chance, Prompter
 from kathrine.recipe.tables import BatchTable, ValidationTable
+from kathrine.train.base import BaseModel
 from kathrine.train.processes import Processes
 from kathrine.train.step import auxiliary_term, talker_losses
 from kathrine.types import PromptedExample
@@ -82,8 +83,10 @@ class Validator:
         table: ValidationTable,
         batch: BatchTable,
         processes: Processes,
+        base: BaseModel | None = None,
     ) -> None:
         self.model, self.losses, self.processes = model, losses, processes
+        self.base = base
         self.keys = held_out_keys(corpus, table, prompter.seed)
         right: list[PromptedExample] = []
         pairs: list[tuple[PromptedExample, PromptedExample]] = []
@@ -98,6 +101,7 @@ class Validator:
                     if other is not None:
                         pairs.append((item, prompter.prompted(corpus, draw, other, chance)))
         self.items = right
+        self.pairs = pairs
         self.without_gain = [
             entry
             for entry, keys in self.keys.items()
@@ -149,6 +153,9 @@ class Validator:
         device = self.processes.device
         batch = self.model.collate(items).to(device)
         outputs = self.model.forward(batch)
+        if self.base is not None and not wrong_text:
+            base_batch = self.base.collate(items, batch)
+            self.base.add_logits(outputs, self.base.logits(base_batch.to(device) if base_batch is not None else None))
         losses_N = talker_losses(outputs).double()
         blank_B = torch.zeros(len(items), dtype=torch.float64, device=device)
         sums_B = blank_B.index_add(0, outputs.item_N, losses_N)

@@ -17,12 +17,19 @@ Stop = Literal["end", "budget", "repetition"]
 
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
-    """One parameter of a model, known without its weights. `part` is the family's role name for it."""
+    """One parameter of a model, known without its weights. `part` is the family's role name for it.
+
+    layer: index of the talker layer that it lies in. position: which of the like pieces of its part, from 0, where that
+    is no talker layer: a layer of the sub-talker, a head, a table of codes. piece: what it is within its layer or part,
+    such as attention, mlp or norms; empty where a part is one thing.
+    """
 
     name: str
     shape: tuple[int, ...]
     part: str
     layer: int | None = None
+    position: int | None = None
+    piece: str = ""
 
     @property
     def count(self) -> int:
@@ -30,6 +37,15 @@ class ParameterSpec:
         for size in self.shape:
             total *= size
         return total
+
+
+@dataclass(frozen=True, slots=True)
+class RowMeaning:
+    """What a row of the table of language tags means. kind: code, control, language or speaker; unused for a row that
+    means nothing and can not hold a tag either. name: which one, where it has a name."""
+
+    kind: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,7 @@ class TalkerOutputs:
     logits_NV: float, codec logits of the rows that have a target. targets_N: int64. item_N: int64, which item of
     the batch a target belongs to. hidden_MH: the hidden state that PREDICTS target frame m (never the frame's
     own row), or None where a family gives none. codes_MQ: int64, the target frames. item_M: int64.
+    base_logits_NV: float32, the same logits before any training, set by the kernel where a loss `needs_base`.
     """
 
     logits_NV: torch.Tensor
@@ -74,6 +91,7 @@ class TalkerOutputs:
     hidden_MH: torch.Tensor | None
     codes_MQ: torch.Tensor
     item_M: torch.Tensor
+    base_logits_NV: torch.Tensor | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from kathrine.types.model import ParameterSpec
+from kathrine.types.model import ParameterSpec, Stop
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,8 @@ class Checkpoint:
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """How a run ended. error: one sentence, only with status `failed`. signal: what interrupted it, or 0.
-    reason: why the best checkpoint is the best one, or why none is; empty where nothing was validated."""
+    reason: why the best checkpoint is the best one, or why none is; empty where nothing was validated. undone: what an
+    exporter could not do, though all it works from is on disk."""
 
     status: Literal["finished", "stopped_early", "interrupted", "failed"]
     step: int
@@ -135,6 +139,7 @@ class RunOutcome:
     error: str = ""
     signal: int = 0
     reason: str = ""
+    undone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +156,27 @@ class AdapterFacts:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """A sentence that was said once. codes_TQ: int [T, Q]. wave: float32 [N], mono, at sample_rate. stop: why it ended;
+    flags: what is wrong with it, if anything, each a key of `kathrine.speech.checks.ADVICE`."""
+
+    text: str
+    codes_TQ: np.ndarray
+    wave: np.ndarray
+    sample_rate: int
+    stop: Stop
+    flags: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What an exporter made. checks: name -> measured value or sentence; notes: what the user should know."""
+    """What an exporter made. checks: name -> measured value or sentence; notes: what the user should know; undone: what
+    it could not do and somebody can do later, such as an upload; empty where all is well."""
 
     exporter: str
     folder: Path
     files: tuple[str, ...]
     checks: Mapping[str, float | str]
     notes: tuple[str, ...] = ()
+    undone: str = ""

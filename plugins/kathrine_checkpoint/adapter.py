@@ -4,21 +4,20 @@ adapter_config.json, adapter_model.safetensors   a LoRA as PEFT reads it (furthe
 text_projection.bin, .safetensors                the text projection's state dict, where it was trained
 trained.safetensors                              other weights trained in place, by official name
 language_tag.safetensors, language_tag.json      vectors by language, and their rows
-README.md  kathrine.json  recipe.toml            card; base model and hashes; how it was made
+README.md  manifest.json  recipe.toml            card; base model, hashes and measures; how it was made
+samples/self-check.wav                           a sentence that the reloaded adapter said
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kathrine.components import FinishedRun, SpeechModel
+from kathrine.components import FinishedRun
 from kathrine.errors import KathrineError
-from kathrine_checkpoint.files import without_paths
 
 if TYPE_CHECKING:
     import torch
@@ -26,23 +25,6 @@ if TYPE_CHECKING:
 TEXT_PROJECTION = "text_projection"
 TAG = "language_tag."
 PEFT_PREFIX = "base_model.model."
-SAMPLED = 64
-"""Numbers of each frozen weight that the base fingerprint looks at."""
-
-
-def base_fingerprint(model: SpeechModel, trained: Sequence[str]) -> str:
-    """Hash of a few numbers of every weight that was not trained in place: tells base models apart.
-
-    Rounded to bf16 first, so that a model gives the same in whatever precision it was loaded.
-    """
-    import torch
-
-    digest, changed = hashlib.sha256(), set(trained)
-    for name in sorted(model.originals.keys() - changed):
-        values = model.originals[name].detach().reshape(-1)[:SAMPLED].to(torch.bfloat16)
-        digest.update(name.encode())
-        digest.update(values.cpu().contiguous().view(torch.int16).numpy().tobytes())
-    return digest.hexdigest()[:32]
 
 
 def lora_label(name: str) -> str | None:
@@ -69,7 +51,7 @@ def stripped(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def write_adapter(run: FinishedRun, folder: Path, base_model: str) -> dict[str, Any]:
-    """Write the weight files of a finished run into an existing folder; returns what `kathrine.json` must
+    """Write the weight files of a finished run into an existing folder; returns what its manifest must
     say.
 
     Raises: KathrineError where a strategy added weights of a kind that has no place in such a folder.
@@ -114,13 +96,7 @@ def write_adapter(run: FinishedRun, folder: Path, base_model: str) -> dict[str, 
         (folder / "language_tag.json").write_text(text + "\n", encoding="utf-8")
     return {
         "kind": "adapter",
-        "base": {
-            "checkpoint": without_paths(run.model.facts.checkpoint),
-            "revision": run.model.facts.revision,
-            "fingerprint": base_fingerprint(run.model, trained),
-        },
         "adapters": places,
-        "trained": trained,
         "text_projection": sorted(projection),
     }
 

@@ -24,8 +24,9 @@ from kathrine.errors import KathrineError
 from kathrine.report.card_parts import curves_svg, spoken_at
 from kathrine.report.reading import RunRead, Spoken, read_run, sound_of
 from kathrine_checkpoint.card_text import card_text
-from kathrine_checkpoint.files import without_paths
+from kathrine_checkpoint.files import without_paths, without_secrets
 from kathrine_checkpoint.renewing import may_replace, renew_hashes
+from kathrine_checkpoint.selfcheck import Findings
 
 CARD, FACTS, CURVES, SAMPLES = "README.md", "card.json", "curves.svg", "samples"
 FORMAT = 1
@@ -38,7 +39,7 @@ def recipe_text(document: Mapping[str, Any]) -> str:
     """The resolved recipe as TOML, without this machine's paths and the run folder's name."""
     from kathrine.recipe.tomlwriter import toml_text
 
-    shown = without_paths(document)
+    shown = without_secrets(without_paths(document))
     if isinstance(shown.get("run"), dict):
         shown["run"].pop("folder", None)
     return toml_text(shown)
@@ -49,12 +50,18 @@ def card_facts(
     folder: Path,
     metadata: Mapping[str, Any],
     *,
-    checks: Mapping[str, float | str],
+    findings: Findings,
     consent: str,
     samples: int,
-    speakers: Sequence[str] = (),
+    speakers: Sequence[Mapping[str, Any]] = (),
+    clones: bool = True,
 ) -> dict[str, Any]:
-    """What a card says that no file of the run folder tells. folder: the export, with its weight files."""
+    """What a card says that no file of the run folder tells, without paths of this machine and without secrets.
+
+    Given: folder, the export, with its weight files; speakers, voices that it brings, with their `name`, `source` and
+    number of `recordings`; clones, whether it takes voices from recordings too: other packages then let none be used by
+    name.
+    """
     rows = {name: row for strategy in run.strategies for name, row in strategy.languages().items()}
     parts = adapter_parts(folder)
     language = next(iter(rows), "")
@@ -62,7 +69,8 @@ def card_facts(
     if parts:
         code = run.family.adapter_elsewhere(f'"{base}"', PLACE, TEXT, parts, rows) if len(parts["lora"]) < 2 else ""
     else:
-        code = run.family.code_elsewhere(PLACE, TEXT, language, next(iter(speakers), ""))
+        named = "" if clones or not speakers else str(speakers[0]["name"])
+        code = run.family.code_elsewhere(PLACE, TEXT, language, named)
     trained = [
         {
             "strategy": claim.strategy,
@@ -72,7 +80,7 @@ def card_facts(
         }
         for claim in run.claims
     ]
-    return {
+    facts = {
         "format": FORMAT,
         "name": run.plan.name,
         "metadata": dict(metadata),
@@ -81,16 +89,19 @@ def card_facts(
         "tags": rows,
         "parts": {name: list(inside) for name, inside in parts.items()},
         "speakers": list(speakers),
+        "spoken": [take for take in findings.spoken if take["voice"]],
+        "clones": clones,
         "step": run.step,
         "weights": run.weights_from,
         "trained": trained,
-        "data": without_paths(list(run.data)),
+        "data": list(run.data),
         "voices": {name: said for name, source in run.plan.sources.items() if (said := source.voices())},
         "consent": consent,
         "samples": samples,
-        "checks": dict(checks),
+        "checks": dict(findings.checks),
         "elsewhere": {"library": run.family.library, "code": code},
     }
+    return without_secrets(without_paths(facts))
 
 
 def adapter_parts(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -178,6 +189,7 @@ def _render(folder: Path, facts: Mapping[str, Any], run: RunRead | None, locatio
     there = [take for take in spoken.takes if sound_of(spoken, take).is_file()] if spoken is not None else []
     heard = there[: facts["samples"]]
     names = {number: f"{SAMPLES}/{number:02d}.wav" for number in range(1, len(heard) + 1)}
+    own = [(take["file"], take) for take in facts["spoken"] if facts["samples"] and (folder / take["file"]).is_file()]
     recipe = folder / "recipe.toml"
     if write:
         _write_sounds(folder, spoken, heard)
@@ -190,7 +202,7 @@ def _render(folder: Path, facts: Mapping[str, Any], run: RunRead | None, locatio
         run,
         location,
         picture=CURVES if picture else "",
-        sounds=[(names[number], take) for number, take in enumerate(heard, start=1)],
+        sounds=[*own, *((names[number], take) for number, take in enumerate(heard, start=1))],
         recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
         code=(PLACE, TEXT),
     )

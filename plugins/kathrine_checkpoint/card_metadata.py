@@ -10,14 +10,13 @@ from typing import Any
 
 from kathrine.components import PlannedRun
 from kathrine.datafiles import HUB_ID
+from kathrine_checkpoint.manifest import MANIFEST
 
 PIPELINE = "text-to-speech"
 ADAPTER, FINETUNE = "adapter", "finetune"
 """What the Hub calls the relation to the base model."""
 OWN_LIBRARY = "kathrine"
 """Named where no package but kathrine loads an export."""
-NOTES = ("manifest.json", "kathrine.json")
-"""Files of an export of kathrine that name its base model."""
 
 
 def base_model_id(checkpoint: str) -> str:
@@ -41,14 +40,13 @@ def base_model_id(checkpoint: str) -> str:
 
 def _base_of_export(folder: Path) -> str:
     """The base model's id that an export of kathrine names; empty for any other folder."""
-    for name in NOTES:
-        if (folder / name).is_file():
-            try:
-                note = json.loads((folder / name).read_text(encoding="utf-8"))
-                return str(note["base"]["checkpoint"])
-            except (ValueError, KeyError, TypeError):
-                continue  # a file of that name which kathrine did not write
-    return ""
+    if not (folder / MANIFEST).is_file():
+        return ""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return str(manifest["base"]["checkpoint"])
+    except (ValueError, KeyError, TypeError):
+        return ""  # a file of that name which kathrine did not write
 
 
 def model_metadata(

@@ -20,6 +20,7 @@ from kathrine.report.card_parts import (
     versions_table,
 )
 from kathrine.report.reading import RunRead
+from kathrine_checkpoint.voices import CORPUS
 
 STAND_IN = "path/to/this/folder"
 """Where nobody knows yet where the export will lie."""
@@ -82,13 +83,17 @@ def summary(facts: Mapping[str, Any]) -> str:
         first = f"An adapter for {named}, which teaches it {language}: {_and(parts)}, trained{on} with kathrine."
     else:
         first = f"{named}, adapted to {language}: trained{on} with kathrine, complete, in the layout of its base model."
-    speakers = ", ".join(map(plain, facts["speakers"]))
+    speakers = _and([f"`{one['name']}`" for one in facts["speakers"]])
     more = f" It brings the voice{'s' if len(facts['speakers']) > 1 else ''} {speakers}." if speakers else ""
     return f"{first}{more} These are the {plain(facts['weights'])}."
 
 
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _and(names: Sequence[str], word: str = "and") -> str:
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _or(names: Sequence[str]) -> str:
+    return _and(names, "or")
 
 
 def samples_table(sounds: Sequence[tuple[str, Mapping[str, Any]]], location: str) -> str:
@@ -98,10 +103,13 @@ def samples_table(sounds: Sequence[tuple[str, Mapping[str, Any]]], location: str
             plain(take["text"]),
             f'<audio controls preload="none" src="{file_address(location, name)}"></audio>',
             plain(", ".join(take.get("flags") or ())) or "none",
+            f"`{take['voice']}`" if take.get("voice") else "a recording's",
         ]
         for name, take in sounds
     ]
-    return table(["sentence", "sound", "flags"], rows)
+    head = ["sentence", "sound", "flags", "voice"]
+    named = any(take.get("voice") for _, take in sounds)
+    return table(head, rows) if named else table(head[:3], [row[:3] for row in rows])
 
 
 # --------------------------------------------------------------------------- use
@@ -111,12 +119,18 @@ def usage(facts: Mapping[str, Any], place: Place | None, said: str, code: tuple[
     """How it is used in kathrine, and in the package that the base model comes with."""
     where = place.spoken() if place is not None else STAND_IN
     shell = said.replace("'", "'\\''")
-    voice = f"--speaker {facts['speakers'][0]}" if facts["speakers"] else "--reference voice.wav"
+    names = [str(one["name"]) for one in facts["speakers"]]
+    voice = f"--voice {names[0]}" if names else "--reference voice.wav"
     tag = next(iter(facts["tags"]), "")
     # an adapter brings its recipe along, and with it the language
     language = f" --language {tag}" if tag and not facts["parts"] else ""
-    yield "In kathrine" + ("" if facts["speakers"] else ", in the voice of a recording of 3 to 15 seconds") + ":"
+    yield "In kathrine" + ("" if names else ", in the voice of a recording of 3 to 15 seconds") + ":"
     yield f"```sh\nkathrine speak {where} '{shell}' {voice}{language}\n```"
+    if names:
+        others = "; `--reference voice.wav` takes that of a recording instead" if facts["clones"] else ""
+        yield f"`--voice` takes {_or([f'`{name}`' for name in names])}{others}."
+        if not facts["clones"]:
+            yield "It has no speaker encoder: it takes no other voices from recordings."
     if tag:
         yield f"Its language tag is `{tag}`."
     if "text_projection" in facts["parts"]:
@@ -126,6 +140,8 @@ def usage(facts: Mapping[str, Any], place: Place | None, said: str, code: tuple[
         )
     library, lines = facts["elsewhere"]["library"], facts["elsewhere"]["code"]
     if lines:
+        if names and facts["clones"]:
+            yield f"`{library}` does not let its named voices be used: it speaks in that of a recording."
         yield f"In the package `{library}`, which the base model comes with:"
         yield f"```python\n{elsewhere_code(lines, place, said, bool(facts['parts']), code)}\n```"
     elif len(facts["parts"].get("lora", ())) > 1:
@@ -181,7 +197,23 @@ def voices(facts: Mapping[str, Any]) -> Iterator[str]:
     ]
     if lines:
         yield "\n".join(lines)
+    if facts["speakers"]:
+        yield "\n".join(map(named_voice, facts["speakers"]))
+        asked = "" if facts["consent"] else " Nothing is said here of whether they agreed: ask whoever published this."
+        yield f"Named voices belong to people: use none of them to imitate somebody who has not agreed.{asked}"
     yield CONSENT
+
+
+def named_voice(speaker: Mapping[str, Any]) -> str:
+    """Where a voice of the export comes from."""
+    count = speaker["recordings"]
+    source = str(speaker["source"])
+    if source.startswith(CORPUS):
+        whose = f"the speaker {plain(source.removeprefix(CORPUS).partition('/')[2])} of the data "
+        whose += plain(source.removeprefix(CORPUS).partition("/")[0])
+    else:
+        whose = f"whoever speaks in {plain(source)}"
+    return f"- the voice `{speaker['name']}`: {whose}, from {count} recording{'' if count == 1 else 's'}."
 
 
 def checks_table(checks: Mapping[str, Any]) -> str:

@@ -1,12 +1,10 @@
-"""The exporters `adapter` and `merged`. Each reloads from disk what it wrote and measures it against the
-run."""
+"""The exporter `adapter`, and what it shares with those that write complete checkpoints."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -17,12 +15,10 @@ from kathrine_checkpoint import foreign, loading
 from kathrine_checkpoint.adapter import write_adapter
 from kathrine_checkpoint.card import card_facts, refresh, told_nobody, write_card
 from kathrine_checkpoint.card_metadata import ADAPTER, FINETUNE, OWN_LIBRARY, base_model_id, model_metadata
-from kathrine_checkpoint.files import all_files, complete_folder, without_paths, write_note
+from kathrine_checkpoint.files import all_files, complete_folder
 from kathrine_checkpoint.loading import load_adapter
-
-TOLERANCE = 1e-5
-NOTICEABLE = 0.01
-"""Nat: what storing in bf16 may change a loss by before it is worth a warning."""
+from kathrine_checkpoint.manifest import write_manifest
+from kathrine_checkpoint.selfcheck import Findings, compare, speak
 
 
 def precision_of(model: SpeechModel) -> str:
@@ -37,24 +33,9 @@ def family_of(family: ModelFamily, checkpoint: Path) -> ModelFamily:
 
 
 def fresh_model(run: FinishedRun, family: ModelFamily, precision: str) -> SpeechModel:
+    """A model loaded anew, where the run's model lies."""
     device = next(iter(run.model.originals.values())).device
     return family.load(run.workspace, device=str(device), dtype=precision)
-
-
-def compare_losses(run: FinishedRun, reloaded: SpeechModel, exact: bool, what: str) -> dict[str, float | str]:
-    """Teacher-forced loss of the run's model and of the reloaded one on the same held-out batch.
-
-    Raises: KathrineError where they should be equal and are not, and where a loss is not finite.
-    """
-    wanted, found = run.validation_loss(run.model), run.validation_loss(reloaded)
-    difference = abs(found - wanted)
-    wrong = difference > TOLERANCE * max(1.0, abs(wanted)) if exact else False
-    if wrong or not math.isfinite(found):
-        raise KathrineError(
-            f"{what} has a loss of {found:.6f} after reloading, the run's model has {wanted:.6f}",
-            "nothing was kept of this export; please report it together with the recipe",
-        )
-    return {"loss of the run": wanted, "loss after reloading": found, "difference": difference}
 
 
 class CardOptions(Options):
@@ -73,7 +54,7 @@ class CardOptions(Options):
 
 
 class CheckpointExporter(Exporter):
-    """What all of them share: a card that is known before the run, and can be written again after it."""
+    """What those that write a model share: a card that is known before the run, and can be written again after it."""
 
     options: Any
     relation: ClassVar[str] = FINETUNE
@@ -107,28 +88,24 @@ class CheckpointExporter(Exporter):
     def _base_model(self, run: FinishedRun) -> str:
         return self.options.base_model or base_model_id(run.plan.family.options.checkpoint)
 
-    def _facts(self, run: FinishedRun) -> dict[str, Any]:
-        return {
-            "family": run.family.name,
-            "run": run.folder.name,
-            "step": run.step,
-            "weights": run.weights_from,
-            "strategies": [claim.strategy for claim in run.claims],
-            "data": without_paths(run.data),
-        }
-
     def _card(
-        self, run: FinishedRun, folder: Path, checks: dict[str, float | str], speakers: Sequence[str] = ()
+        self,
+        run: FinishedRun,
+        folder: Path,
+        findings: Findings,
+        speakers: Sequence[Mapping[str, Any]] = (),
+        clones: bool = True,
     ) -> None:
-        """Write the card, when all else but the list of hashes is there. speakers: voices that the export brings."""
+        """Write the card, when all else but the manifest is there. For speakers and clones see `card_facts`."""
         facts = card_facts(
             run,
             folder,
             self.card_metadata(run.plan),
-            checks=checks,
+            findings=findings,
             consent=self.options.consent,
             samples=self.options.samples,
             speakers=speakers,
+            clones=clones,
         )
         write_card(folder, facts, run.folder, run.recipe)
 
@@ -171,74 +148,20 @@ class Adapter(CheckpointExporter):
             foreign.put_on(model, adapter.folder, without, scale)
 
     def export(self, run: FinishedRun, folder: Path, progress: Progress) -> ExportResult:
+        precision, what = precision_of(run.model), f"export.{self.label}"
         with (
-            progress.task(f"export {self.label}: write, reload, compare"),
+            progress.task(f"{what.replace('.', ' ')}: write, reload, compare"),
             complete_folder(folder) as partial,
         ):
             facts = write_adapter(run, partial, self._base_model(run))
-            write_note(partial, {**self._facts(run), **facts})
-            reloaded = fresh_model(run, run.family, precision_of(run.model))
+            write_manifest(partial, run, facts)  # it can not be loaded without
+            reloaded = fresh_model(run, run.family, precision)
             load_adapter(reloaded, partial)
-            checks = compare_losses(run, reloaded, exact=True, what=f"export.{self.label}")
-            self._card(run, partial, checks)
-            write_note(partial, {**self._facts(run), **facts, "checks": checks})
+            findings = compare(run, reloaded, exact=True, what=what)
+            speak(run, reloaded, run.family, partial, findings, exact=precision == "fp32", what=what)
+            self._card(run, partial, findings)
+            write_manifest(partial, run, {**facts, **findings.document()})
+        for note in findings.notes:
+            progress.warn(f"{what}: {note}")
         notes = () if facts["adapters"] else ("no LoRA was trained, so there is no adapter_config.json",)
-        return ExportResult(self.label, folder, all_files(folder), checks, notes)
-
-
-class MergedOptions(CardOptions):
-    """bf16 is what released models are; fp32 keeps every bit of small updates and takes twice the space."""
-
-    dtype: Literal["bf16", "fp32"] = "bf16"
-    """Precision of the stored weights; merging itself is always done in float32."""
-
-
-class Merged(CheckpointExporter):
-    """A complete checkpoint in the official layout, which still clones voices and needs no kathrine to
-    run."""
-
-    name = "merged"
-    folds = True
-    Options = MergedOptions
-    options: MergedOptions
-
-    def export(self, run: FinishedRun, folder: Path, progress: Progress) -> ExportResult:
-        from kathrine_checkpoint.merged import GOOD_COSINE, first_weights, folded_weights, stored_cosines
-
-        weights = folded_weights(run)
-        languages = {name: row for strategy in run.strategies for name, row in strategy.languages().items()}
-        changed = {name for claim in run.claims for name in (*claim.trains, *claim.adapts)}
-        if languages:
-            changed.add(run.model.language_table())
-        first = first_weights(run, [name for name in run.model.originals if name in changed])
-        dtype, precision = self.options.dtype, precision_of(run.model)
-        with (
-            progress.task(f"export {self.label}: write, reload, compare"),
-            complete_folder(folder) as partial,
-        ):
-            run.family.write_checkpoint(run.workspace, partial, weights, dtype, languages)
-            reloaded = fresh_model(run, family_of(run.family, partial), "fp32")
-            exact = dtype == "fp32" and precision == "fp32"
-            checks = compare_losses(run, reloaded, exact, what=f"export.{self.label}")
-            cosines = stored_cosines(first, weights, reloaded)
-            checks |= {f"update stored in {part}": cosine for part, cosine in cosines.items()}
-            lost = {part: cosine for part, cosine in cosines.items() if cosine < GOOD_COSINE}
-            notes = [
-                f"{part}: the stored update has a cosine of {cosine:.3f} with the trained one, much of it "
-                'was rounded away by bf16; set dtype = "fp32"'
-                for part, cosine in lost.items()
-            ]
-            difference = checks["difference"]
-            if isinstance(difference, float) and difference > NOTICEABLE:
-                notes.append(
-                    f"the stored model has a loss {difference:.3f} nat away from the run's"
-                    + ('; set dtype = "fp32"' if dtype == "bf16" else " (computed in bf16)")
-                )
-            self._card(run, partial, checks)
-            base_name = without_paths(run.model.facts.checkpoint)
-            base = {"checkpoint": base_name, "revision": run.model.facts.revision}
-            facts = {"kind": "merged", "dtype": dtype, "base": base, "languages": languages, "checks": checks}
-            write_note(partial, {**self._facts(run), **facts})
-        for note in notes:
-            progress.warn(f"export.{self.label}: {note}")
-        return ExportResult(self.label, folder, all_files(folder), checks, tuple(notes))
+        return ExportResult(self.label, folder, all_files(folder), findings.checks, (*findings.notes, *notes))

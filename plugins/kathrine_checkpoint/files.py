@@ -1,10 +1,9 @@
-"""Folders that appear complete or not at all, and the note `kathrine.json` that says what lies in them."""
+"""Folders that appear complete or not at all, and what of a document may be shown to the world."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +12,12 @@ from typing import Any
 
 from kathrine.errors import KathrineError
 
-NOTE = "kathrine.json"
-FORMAT = 1
+SECRET = re.compile(r"(^|[_-])(token|secret|password|passwd|api_?key|credentials?)$", re.IGNORECASE)
+"""Names of keys whose values stay out of what is shown."""
+TOKEN = re.compile(r"\b(hf_[A-Za-z0-9]{8,}|gh[pousr]_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9-]{16,})")
+"""What access tokens of the Hub and of other services look like."""
+LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+"""Name and password inside an address."""
 
 
 @contextmanager
@@ -53,41 +56,17 @@ def without_paths(value: Any) -> Any:
     return value
 
 
-def file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def without_secrets(value: Any) -> Any:
+    """The same document without keys that are named like a password, and without logins inside addresses."""
+    if isinstance(value, Mapping):
+        return {key: without_secrets(inner) for key, inner in value.items() if not SECRET.search(str(key))}
+    if isinstance(value, list | tuple):
+        return [without_secrets(inner) for inner in value]
+    if isinstance(value, str):
+        return TOKEN.sub("REMOVED", LOGIN.sub("", value))
+    return value
 
 
 def all_files(folder: Path) -> tuple[str, ...]:
+    """Every file below a folder, by name, sorted."""
     return tuple(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()))
-
-
-def write_note(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Write `kathrine.json`: the given facts, and the SHA-256 of every other file of the folder."""
-    hashes = {name: file_hash(folder / name) for name in all_files(folder) if name != NOTE}
-    text = json.dumps({"format": FORMAT, **facts, "sha256": hashes}, indent=2, ensure_ascii=False)
-    (folder / NOTE).write_text(text + "\n", encoding="utf-8")
-
-
-def read_note(folder: Path) -> dict[str, Any]:
-    """The facts of a folder that kathrine wrote, after all its weight files were checked against their
-    hashes.
-
-    Raises: KathrineError for a folder without a note, of a newer format, or with a missing or altered file.
-    """
-    path = folder / NOTE
-    if not path.is_file():
-        raise KathrineError(f"{folder} holds no {NOTE}", "name a folder that the exporter `adapter` of kathrine wrote")
-    try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise KathrineError(f"{path} is not valid JSON ({error})", "copy the folder again") from error
-    if not isinstance(note, dict) or note.get("format") != FORMAT:
-        raise KathrineError(f"{path} has a format that this version does not know", "update kathrine")
-    for name, digest in note.get("sha256", {}).items():
-        # cards and recipes may be edited; what is computed with may not
-        if not name.endswith((".safetensors", ".bin", "adapter_config.json", "language_tag.json")):
-            continue
-        if not (folder / name).is_file() or file_hash(folder / name) != digest:
-            raise KathrineError(f"{folder / name} is missing or altered", "copy or export the folder again")
-    return note

@@ -16,8 +16,8 @@ from kathrine.components import SpeechModel
 from kathrine.errors import KathrineError
 from kathrine.types import AdapterFacts
 from kathrine_checkpoint.adapter import PEFT_PREFIX, TEXT_PROJECTION
-from kathrine_checkpoint.files import NOTE
-from kathrine_checkpoint.loading import LORA, fill, inject, replace_weight, rescale
+from kathrine_checkpoint.loading import LANGUAGE_TAG, LORA, fill, inject, replace_weight, rescale
+from kathrine_checkpoint.manifest import MANIFEST, RECIPE, is_manifest_of, meaning_of
 
 if TYPE_CHECKING:
     import torch
@@ -32,11 +32,15 @@ KIND = re.compile(r"(?P<module>.+)\.(?P<kind>lora_A|lora_B|lora_magnitude_vector
 
 
 def describe(folder: Path) -> AdapterFacts | None:
-    """What a PEFT folder of another trainer says of itself; None where this is none."""
-    if not (folder / CONFIG).is_file() or (folder / NOTE).is_file():
+    """What a PEFT folder of another trainer says of itself; None where this is none.
+
+    Raises: KathrineError for what is left of a folder of kathrine's.
+    """
+    if not (folder / CONFIG).is_file() or is_manifest_of(folder, "adapter"):
         return None
     config = read_config(folder)
     projection = projection_file(folder)
+    refuse_remains(folder, projection is not None)
     parts = (LORA, *((TEXT_PROJECTION,) if projection else ()))
     notes = [NOT_OURS]
     if not projection:
@@ -44,6 +48,34 @@ def describe(folder: Path) -> AdapterFacts | None:
     return AdapterFacts(
         folder, config.get("base_model_name_or_path") or "", config.get("revision") or "", parts, {}, tuple(notes)
     )
+
+
+def refuse_remains(folder: Path, projection: bool) -> None:
+    """Refuse an adapter of kathrine's whose manifest is damaged, or gone where its recipe trained what is not there.
+
+    Given: projection, whether a text projection lies in the folder. Raises: KathrineError.
+    """
+    import tomllib
+
+    try:
+        json.loads((folder / MANIFEST).read_text(encoding="utf-8") if (folder / MANIFEST).is_file() else "{}")
+    except ValueError as error:
+        raise KathrineError(f"{folder / MANIFEST} is not valid JSON ({error})", "copy the folder again") from error
+    recipe = folder / RECIPE
+    try:
+        document = tomllib.loads(recipe.read_text(encoding="utf-8")) if recipe.is_file() else {}
+    except ValueError:
+        return  # whatever that is, it is no recipe of kathrine's
+    tables = document.get("strategy", {})
+    trained = {table.get("use", label) for label, table in tables.items() if isinstance(table, dict)}
+    there = {TEXT_PROJECTION: projection, LANGUAGE_TAG: (folder / f"{LANGUAGE_TAG}.safetensors").is_file()}
+    missing = [part for part, is_there in there.items() if part in trained and not is_there]
+    if missing:
+        raise KathrineError(
+            f"{folder}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing, and so is {MANIFEST}; "
+            + "; ".join(meaning_of(part) for part in missing),
+            "copy or export the whole folder again",
+        )
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from kathrine.components import SpeechModel
 from kathrine.errors import KathrineError
 from kathrine.types import AdapterFacts
-from kathrine_checkpoint.adapter import TEXT_PROJECTION, base_fingerprint, lora_label, peft_key
-from kathrine_checkpoint.files import NOTE, read_note
+from kathrine_checkpoint.adapter import TEXT_PROJECTION, lora_label, peft_key
+from kathrine_checkpoint.manifest import base_fingerprint, base_of, is_manifest_of, read_manifest
 
 if TYPE_CHECKING:
     import torch
@@ -32,31 +32,25 @@ class LoadedAdapter:
 
 
 def describe(folder: Path) -> AdapterFacts | None:
-    """What the note of an adapter folder says, after its files were checked; None for any other folder."""
+    """What the manifest of an adapter folder says, after its files were checked; None for any other folder."""
     if not is_adapter(folder):
         return None
-    note = read_note(folder)
+    manifest = read_manifest(folder)
     languages = json.loads((folder / TAG_FILE).read_text(encoding="utf-8")) if (folder / TAG_FILE).is_file() else {}
     parts = {
-        LORA: bool(note["adapters"]),
-        TEXT_PROJECTION: bool(note["text_projection"]),
+        LORA: bool(manifest["adapters"]),
+        TEXT_PROJECTION: bool(manifest["text_projection"]),
         TRAINED: (folder / TRAINED_FILE).is_file(),
         LANGUAGE_TAG: bool(languages),
     }
-    base = note["base"]
+    base = manifest["base"]
     there = tuple(part for part, is_there in parts.items() if is_there)
     return AdapterFacts(folder, base["checkpoint"], base["revision"], there, languages)
 
 
 def is_adapter(folder: Path) -> bool:
     """Whether kathrine wrote this folder as an adapter."""
-    if not (folder / NOTE).is_file():
-        return False
-    try:
-        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-    except ValueError:
-        return False  # reading it says what is wrong, to whoever asks for an adapter
-    return isinstance(note, dict) and note.get("kind") == "adapter"
+    return is_manifest_of(folder, "adapter")
 
 
 def load_adapter(
@@ -75,16 +69,10 @@ def load_adapter(
     (`check_base=False` lets it pass where the shapes fit), or a part that it has not.
     """
     folder = Path(folder)
-    note = read_note(folder)
-    trained, base = list(note["trained"]), note["base"]
-    unknown = [name for name in trained if name not in model.originals]
-    if unknown or (check_base and base_fingerprint(model, trained) != base["fingerprint"]):
-        raise KathrineError(
-            f"{folder} was trained on {base['checkpoint']} ({base['revision'] or 'no revision'}), not on "
-            f"{model.facts.checkpoint} ({model.facts.revision or 'no revision'})",
-            f"load {base['checkpoint']} first",
-        )
-    in_place = _in_place(folder, note, without)
+    manifest = read_manifest(folder)
+    trained, base = list(manifest["trained"]), manifest["base"]
+    refuse_other_base(model, folder, trained, base, check_base)
+    in_place = _in_place(folder, manifest, without)
     for name, value in in_place.items():
         replace_weight(folder, model, name, value)
     languages: dict[str, int] = {}
@@ -95,7 +83,7 @@ def load_adapter(
         vectors = load_file(folder / f"{LANGUAGE_TAG}.safetensors")
         for language, row in languages.items():
             model.add_language(language, row, vectors[language])
-    adapters = {} if LORA in without else note["adapters"]
+    adapters = {} if LORA in without else manifest["adapters"]
     for label, place in adapters.items():
         read_lora(model.network, label, folder / place)
         rescale(model.network, label, scale)
@@ -103,13 +91,35 @@ def load_adapter(
     return LoadedAdapter(base["checkpoint"], languages, tuple(adapters), tuple(in_place))
 
 
-def _in_place(folder: Path, note: Mapping[str, Any], without: Collection[str]) -> dict[str, torch.Tensor]:
+def refuse_other_base(
+    model: SpeechModel, folder: Path, trained: Sequence[str], base: Mapping[str, str], check: bool
+) -> None:
+    """Refuse a model that is not the base of an adapter: other weights, or another revision of the same repository.
+
+    A local copy has no revision, and is known by its weights alone. Given: trained, weights that the adapter brings;
+    base, as its manifest says; check, False to let pass whatever has the same weights by name. Raises: KathrineError.
+    """
+    facts = model.facts
+    unknown = [name for name in trained if name not in model.originals]
+    other = unknown or (check and base_fingerprint(model.originals, trained) != base["fingerprint"])
+    same_name = facts.checkpoint == base["checkpoint"] and not Path(facts.checkpoint).expanduser().is_dir()
+    revisions = {base["revision"], facts.revision} - {""}
+    if other or (check and same_name and len(revisions) > 1):
+        revision = f', revision = "{base["revision"]}"' if base["revision"] else ""
+        raise KathrineError(
+            f"{folder} was trained on {base['checkpoint']} ({base['revision'] or 'no revision'}), not on "
+            f"{base_of(model)}",
+            f'load that one: checkpoint = "{base["checkpoint"]}"{revision}; or a local copy of it',
+        )
+
+
+def _in_place(folder: Path, manifest: Mapping[str, Any], without: Collection[str]) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     found: dict[str, torch.Tensor] = {}
-    if note["text_projection"] and TEXT_PROJECTION not in without:
+    if manifest["text_projection"] and TEXT_PROJECTION not in without:
         stored = load_file(folder / f"{TEXT_PROJECTION}.safetensors")
-        for name in note["text_projection"]:
+        for name in manifest["text_projection"]:
             found[name] = stored[next(key for key in stored if name.endswith(f".{key}"))]
     if (folder / TRAINED_FILE).is_file() and TRAINED not in without:
         found |= load_file(folder / TRAINED_FILE)

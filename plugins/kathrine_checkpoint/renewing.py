@@ -1,19 +1,17 @@
-"""Cards that are written again: what was edited by hand stays, and the lists of files of an export stay true."""
+"""Cards that are written again: what was edited by hand stays, and the manifest's list of files stays true."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kathrine.corpus.files import write_text
+from kathrine.errors import KathrineError
 from kathrine_checkpoint.files import all_files
-from kathrine_checkpoint.manifest import MANIFEST, file_hash
-
-LISTS = {MANIFEST: "files", "kathrine.json": "sha256"}
-"""Files of an export that list the others with their hashes, and under which key."""
+from kathrine_checkpoint.manifest import MANIFEST, file_facts
 
 
 def may_replace(folder: Path, name: str, text: str, warn: Callable[[str], None]) -> bool:
@@ -31,29 +29,31 @@ def may_replace(folder: Path, name: str, text: str, warn: Callable[[str], None])
 
 
 def renew_hashes(folder: Path, chosen: Callable[[str], bool]) -> None:
-    """Put the hashes of some files into the lists of an export anew, atomically: of those that are there now."""
-    fresh = {name: folder / name for name in all_files(folder) if chosen(name)}
-    for path, key, document in _lists(folder):
-        kept = {name: facts for name, facts in document[key].items() if not chosen(name)}
-        for name, file in fresh.items():
-            digest = file_hash(file)
-            kept[name] = {"sha256": digest, "bytes": file.stat().st_size} if key == "files" else digest
-        document[key] = dict(sorted(kept.items()))
-        write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    """Put the hashes of some files into the manifest of an export anew, atomically: of those that are there now."""
+    document = _manifest(folder)
+    if document is None:
+        return
+    kept = {name: facts for name, facts in document["files"].items() if not chosen(name)}
+    fresh = {name: file_facts(folder / name) for name in all_files(folder) if chosen(name)}
+    document["files"] = dict(sorted((kept | fresh).items()))
+    write_text(folder / MANIFEST, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _listed_hash(folder: Path, name: str) -> str:
-    """The hash that the first list has of a file; empty where it has none."""
-    for _, key, document in _lists(folder):
-        facts = document[key].get(name, "")
-        return str(facts.get("sha256", "") if isinstance(facts, dict) else facts)
-    return ""
+    """The hash that the manifest has of a file; empty where it has none."""
+    document = _manifest(folder)
+    return "" if document is None else str(document["files"].get(name, {}).get("sha256", ""))
 
 
-def _lists(folder: Path) -> Iterator[tuple[Path, str, dict[str, Any]]]:
-    for name, key in LISTS.items():
-        path = folder / name
-        if path.is_file():
-            document = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(document.get(key), dict):
-                yield path, key, document
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of an export; None where it has none, or one of another program.
+
+    Raises: KathrineError where it can not be read."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise KathrineError(f"{path} is not valid JSON ({error})", "export the run again") from error
+    return document if isinstance(document, dict) and isinstance(document.get("files"), dict) else None

@@ -52,6 +52,14 @@ class EspeakSource(Source):
         if len(set(self.options.voices)) < len(self.options.voices):
             yield "voices names a voice twice"
 
+    def reachable(self, context: SourceContext) -> Iterator[str]:
+        find_engine(self.options.engine)
+        return iter(())
+
+    def bytes_to_fetch(self, context: SourceContext) -> int:
+        # 22 kHz, 16 bits; nobody speaks more than 16 letters a second
+        return sum(len(text) // 16 + 1 for _, text in self._lines(context)) * 44_100
+
     def prepare(self, context: SourceContext) -> None:
         engine = find_engine(self.options.engine)
         lines = self._lines(context)

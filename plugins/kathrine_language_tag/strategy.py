@@ -16,6 +16,7 @@ from pydantic import Field
 
 from kathrine.components import SpeechModel, Strategy, StrategyOptions
 from kathrine.errors import KathrineError
+from kathrine.inspect.rows import row_verdicts
 from kathrine.types import Claim, ModelFacts, ParameterSpec
 
 if TYPE_CHECKING:
@@ -124,6 +125,18 @@ class LanguageTag(Strategy):
                 f"strategy.{self.label}: start_from names {', '.join(missing)}, for which {facts.checkpoint} "
                 "has no language tag",
                 f"its languages: {', '.join(facts.languages) or 'none'}",
+            )
+
+    def doubts(self, model: SpeechModel) -> Iterator[str]:
+        row = self.options.row
+        if model.language_id(self.language) == row:
+            return  # trained further: it is meant to be trained
+        meanings = model.row_meanings()
+        why = row_verdicts(model.originals[model.language_table()], meanings, [row]).get(row)
+        if why:
+            yield (
+                f"row {row} looks trained: {why}; it may mean something that no configuration names: "
+                "`kathrine inspect MODEL --rows` lists rows that look untrained"
             )
 
     def apply(self, model: SpeechModel, claim: Claim, seed: int) -> dict[str, torch.nn.Parameter]:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from kathrine import KathrineError, Source, SourceContext
-from kathrine.datafiles import safe_name
+from kathrine.datafiles import safe_name, still_to_fetch
 from kathrine.suggest import did_you_mean
 from kathrine.types import Utterance
 from kathrine_librivox.catalogue.archive import read_item
@@ -24,7 +24,7 @@ from kathrine_librivox.catalogue.listing import Catalogue, wanted_entries
 from kathrine_librivox.catalogue.reading import Desk, ReadSection, Tally, only_reader, read_book
 from kathrine_librivox.catalogue.rights import rights_warning
 from kathrine_librivox.catalogue.shelves import Shelf, nothing_to_read, tell, utterances_of
-from kathrine_librivox.catalogue.web import Web
+from kathrine_librivox.catalogue.web import Web, no_answer
 from kathrine_librivox.chapters import ChapterCache
 from kathrine_librivox.cutting import CuttingOptions, cutter, cutting_problems, cutting_settings
 from kathrine_librivox.voices import VOICES
@@ -96,6 +96,20 @@ class CatalogueSource(Source):
                 yield f"texts: book {number} is not among books"
             if "://" in where and not where.startswith(("http://", "https://")):
                 yield f"texts: '{where}' is no path and no address of the web"
+
+    def reachable(self, context: SourceContext) -> Iterator[str]:
+        options = self.options
+        if context.offline or options.catalogue:  # what was kept has to do, or the dump, which the recipe's check saw
+            return
+        for url in (options.librivox_url, options.archive_url):
+            if problem := no_answer(url):
+                yield problem
+
+    def bytes_to_fetch(self, context: SourceContext) -> int | None:
+        if context.max_hours is None:
+            return None
+        # chapters are fetched whole, as mp3 of 128 kbit/s where there are such
+        return still_to_fetch(context.max_hours * FILTER_LOSS * 58e6, "", context)
 
     def prepare(self, context: SourceContext) -> None:
         for problem in self.problems():

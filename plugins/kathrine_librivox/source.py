@@ -5,16 +5,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from kathrine import KathrineError, Options, Source, SourceContext
-from kathrine.datafiles import hub_datasets, voices_of
+from kathrine.datafiles import corpus_problems, hub_datasets, still_to_fetch, voices_of
 from kathrine.types import Utterance
 from kathrine_librivox.layouts import Corpus, open_corpus
 from kathrine_librivox.voices import VOICES
 from kathrine_librivox.walk import Durations, walk, wanted_segments
+
+HOURS, BYTES_PER_HOUR = 9.0, 30e6
+"""Of NbAiLab/nb-librivox: 266 MB of mp3."""
 
 
 class LibrivoxOptions(Options):
@@ -52,6 +56,18 @@ class LibrivoxSource(Source):
     def __init__(self, options: Any = None, label: str = "") -> None:
         super().__init__(options, label)
         self._left_out: dict[str, int] = {}
+
+    def reachable(self, context: SourceContext) -> Iterator[str]:
+        return corpus_problems(self.options.root, self.options.revision, context)
+
+    def bytes_to_fetch(self, context: SourceContext) -> int:
+        root = self.options.root
+        if root.startswith("kathrine:") or Path(root).expanduser().is_dir():
+            return 0
+        # an export is fetched whole, and the clips are written out of it
+        hours = HOURS if self.options.layout == "parquet" else min(HOURS, context.max_hours or HOURS)
+        copies = 2 if self.options.layout == "parquet" else 1
+        return still_to_fetch(hours * BYTES_PER_HOUR * copies, root, context)
 
     def prepare(self, context: SourceContext) -> None:
         warn = context.progress.warn

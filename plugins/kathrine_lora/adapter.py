@@ -169,3 +169,11 @@ def folded(weight_OI: torch.Tensor, layer: Any, label: str) -> torch.Tensor:
         magnitude_O = layer.lora_magnitude_vector[label].weight.detach().float().to(weight_OI.device)
         merged_OI = merged_OI * (magnitude_O / merged_OI.norm(dim=1)).unsqueeze(1)
     return merged_OI
+
+
+def thin(layer: Any, label: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The update of a layer's weight as two factors, float32: scaling x B [O, R], and A [R, I]."""
+    return (
+        layer.scaling[label] * layer.lora_B[label].weight.detach().float(),
+        layer.lora_A[label].weight.detach().float(),
+    )

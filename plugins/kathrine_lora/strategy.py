@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from kathrine_lora.adapter import (
     folded,
     inject,
     rescaled,
+    thin,
     without,
 )
 
@@ -156,3 +157,8 @@ class Lora(Strategy):
     def fold(self, weights: dict[str, torch.Tensor]) -> None:
         for module, layer in self._layers.items():
             weights[f"{module}.weight"] = folded(weights[f"{module}.weight"], layer, self.label)
+
+    def low_rank(self) -> Mapping[str, tuple[torch.Tensor, torch.Tensor]]:
+        if self.options.dora:  # its row norms change the whole weight
+            return {}
+        return {f"{module}.weight": thin(layer, self.label) for module, layer in self._layers.items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kathrine.components import Source, SourceContext
-from kathrine.datafiles import DataFiles, LocalFiles, hub_datasets, open_files
+from kathrine.datafiles import DataFiles, LocalFiles, corpus_problems, hub_datasets, open_files, still_to_fetch
 from kathrine.errors import KathrineError
 from kathrine.types import Utterance
 from kathrine_manifest import fetching
@@ -24,6 +24,8 @@ from kathrine_manifest.rows import Layout
 
 EXPORT = "refs/convert/parquet"
 """Where the Hub keeps the Parquet copies of a dataset."""
+BYTES_PER_HOUR = 115e6
+"""Of recordings that nobody described: 16 kHz, 16 bits, one channel, uncompressed."""
 
 
 class Manifest(Source):
@@ -52,6 +54,28 @@ class Manifest(Source):
 
     def problems(self) -> Iterator[str]:
         yield from option_problems(self.options)
+
+    def reachable(self, context: SourceContext) -> Iterator[str]:
+        """The table or folder, then the folder in which recordings start."""
+        options = self.options
+        path = Path(options.path).expanduser()
+        if not path.is_file():
+            yield from corpus_problems(options.path, options.revision, context)
+        elif path.stat().st_size == 0:
+            yield f"{options.path} is empty"
+        if options.root and not Path(options.root).expanduser().is_dir():
+            yield f"root: there is no folder {options.root}"
+
+    def bytes_to_fetch(self, context: SourceContext) -> int | None:
+        options = self.options
+        local = options.path.startswith("kathrine:") or Path(options.path).expanduser().exists()
+        if local and not options.archives:
+            return 0
+        if context.max_hours is None:
+            return None
+        return still_to_fetch(
+            context.max_hours * BYTES_PER_HOUR * (2 if options.archives else 1), options.path, context
+        )
 
     def prepare(self, context: SourceContext) -> None:
         """Recognise the format, look at every row, and fetch or unpack what the run can use.

@@ -11,7 +11,7 @@ from typing import Any
 
 from kathrine import KathrineError, Source, SourceContext
 from kathrine.components import Progress
-from kathrine.datafiles import hub_datasets, open_files, voices_of
+from kathrine.datafiles import corpus_problems, hub_datasets, open_files, still_to_fetch, voices_of
 from kathrine.types import Utterance
 from kathrine_npsc.finding import find_layout
 from kathrine_npsc.layouts import Layout, Quiet
@@ -31,6 +31,10 @@ NO_CLIP = "clip missing"
 UNREADABLE = "mistake in the row"
 LEFT_OVER_SECONDS = 3600.0
 """Age at which a half-written file is nobody's work any more: writing one takes a second."""
+HOURS = 126.0
+"""Speech in the whole corpus, train, validation and test."""
+BYTES_PER_HOUR = {"48K": (55e6, 55e6, 250e6), "16K": (11e6, 11e6, 85e6)}
+"""Of speech, by rate: its archives, the clips unpacked from them, and the same as FLAC where clips were joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,20 @@ class NpscSource(Source):
 
     def problems(self) -> Iterator[str]:
         return problems_of(self.options)
+
+    def reachable(self, context: SourceContext) -> Iterator[str]:
+        return corpus_problems(self.options.root, self.options.revision, context)
+
+    def bytes_to_fetch(self, context: SourceContext) -> int:
+        options = self.options
+        if options.root.startswith("kathrine:"):
+            return 0
+        wanted = HOURS if context.max_hours is None else context.max_hours * options.margin + 2 * options.held_out_hours
+        hours = min(HOURS, wanted)
+        archives, clips, joined = BYTES_PER_HOUR[options.rate]
+        copies = clips + (joined if options.merge_seconds else 0)
+        remote = not Path(options.root).expanduser().is_dir()
+        return still_to_fetch(hours * (copies + (archives if remote else 0)), options.root, context)
 
     def prepare(self, context: SourceContext) -> None:
         progress = context.progress

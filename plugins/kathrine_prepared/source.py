@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from kathrine.components import Options, Source, SourceContext
-from kathrine.datafiles import DataFiles, hub_datasets, open_files
+from kathrine.datafiles import HUB_ID, DataFiles, corpus_problems, hub_datasets, open_files
 from kathrine.errors import KathrineError
 from kathrine.types import Utterance
 
@@ -54,6 +54,18 @@ class Prepared(Source):
         entries = json.loads(path.read_text(encoding="utf-8"))["entries"]
         found = [entry["licence"] for name, entry in entries.items() if name in (self.options.entries or entries)]
         return tuple(sorted({one for each in found for one in each})) if all(found) else ()
+
+    def reachable(self, context: SourceContext) -> Iterator[str]:
+        path = Path(self.options.root).expanduser()
+        if path.is_dir() and not (path / "complete.json").is_file():
+            yield f"{self.options.root} is no complete prepared corpus; name corpus/prepared-... of a workspace"
+        else:
+            yield from corpus_problems(self.options.root, self.options.revision, context)
+
+    def bytes_to_fetch(self, context: SourceContext) -> int | None:
+        root = self.options.root
+        remote = not Path(root).expanduser().is_dir() and HUB_ID.fullmatch(root) is not None
+        return None if remote else 0  # only the repository knows how large it is
 
     def prepare(self, context: SourceContext) -> None:
         """Fetch all files. Raises KathrineError where the place holds no complete prepared corpus."""

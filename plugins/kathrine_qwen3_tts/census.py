@@ -82,6 +82,23 @@ def layer_of(name: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
+def position_of(name: str) -> int | None:
+    """Which of the like pieces of its part a parameter lies in, as the official name counts them: a layer of the
+    sub-talker, one of its heads or tables. None for a talker layer, which `layer_of` tells, and for single pieces."""
+    match = re.match(r"talker\.code_predictor\.(?:model\.(?:layers|codec_embedding)|lm_head)\.(\d+)\.", name)
+    return int(match.group(1)) if match else None
+
+
+def piece_of(name: str) -> str:
+    """What a parameter of a decoder is: attention (with the norms of its queries and keys), mlp or norms; empty for
+    all that is no decoder."""
+    if not re.match(r"talker\.(?:code_predictor\.)?model\.(?:layers|norm)\.", name):
+        return ""
+    if ".self_attn." in name:
+        return "attention"
+    return "mlp" if ".mlp." in name else "norms"
+
+
 def parameter_census(config: dict[str, Any]) -> Census:
     """Every parameter of the model as (official name, shape, part), from the configuration alone.
 

@@ -19,7 +19,6 @@ from kathrine_qwen3_tts.config import HUB_OWNER, SPEECH_TOKENIZER, check_config,
 from kathrine_qwen3_tts.integrity import (
     CODEC_FILES,
     SMALL_FILES,
-    WEIGHTS,
     tensor_mismatch,
     verify,
     weight_files,
@@ -133,6 +132,7 @@ def write_checkpoint(
     tensors: Mapping[str, torch.Tensor] | Iterable[tuple[str, torch.Tensor]],
     config_patch: Mapping[str, Any] | None = None,
     dtype: str | torch.dtype = "bf16",
+    max_shard_bytes: int = 0,
 ) -> Path:
     """Write a complete checkpoint in the official layout, all or nothing.
 
@@ -142,12 +142,14 @@ def write_checkpoint(
         tensors: every tensor that the patched configuration asks for, by official name.
         config_patch: laid over config.json, nested tables merged (`{"talker_config": {"spk_id": {...}}}`).
         dtype: "bf16" (as published), "fp32", or a torch dtype; for floating-point tensors.
+        max_shard_bytes: weights above this size are divided into several files; 0: never.
 
     Raises:
         KathrineError: the folder is taken, or tensors are missing, surplus or of another shape.
     """
     import torch
-    from safetensors.torch import save_file
+
+    from kathrine_qwen3_tts.sharding import save_weights
 
     out, base = Path(folder_out), Path(base_folder)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -156,7 +158,7 @@ def write_checkpoint(
     kind = kinds.get(dtype) if isinstance(dtype, str) else dtype
     if kind is None:
         raise KathrineError(f"dtype {dtype!r} is not known", f"use one of {', '.join(kinds)}")
-    config = _merged(read_config(base), config_patch or {})
+    config = merged_tables(read_config(base), config_patch or {})
     config["transformers_version"] = LAYOUT_VERSION
     check_config(config, str(out / "config.json"))
 
@@ -179,8 +181,7 @@ def write_checkpoint(
                 shutil.copyfile(base / name, temporary / name)
         text = json.dumps(config, indent=2, ensure_ascii=False)
         (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
-        save_file(state, temporary / WEIGHTS, metadata={"format": "pt"})
-        _sync(temporary / WEIGHTS)
+        save_weights(state, temporary, max_shard_bytes)
         verify(temporary)
         temporary.replace(out)
     finally:
@@ -188,14 +189,10 @@ def write_checkpoint(
     return out
 
 
-def _merged(table: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+def merged_tables(table: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """One table laid over another; tables inside of both are laid over each other too."""
     result = dict(table)
     for key, value in patch.items():
         inner = result.get(key)
-        result[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
+        result[key] = merged_tables(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
     return result
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -16,6 +16,8 @@ from kathrine_qwen3_tts.census import (
     layer_of,
     parameter_census,
     part_of,
+    piece_of,
+    position_of,
     speaker_encoder_sizes,
 )
 
@@ -31,6 +33,8 @@ __all__ = [
     "layer_of",
     "parameter_census",
     "part_of",
+    "piece_of",
+    "position_of",
     "read_config",
     "read_json",
     "speaker_encoder_sizes",

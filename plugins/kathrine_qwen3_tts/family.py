@@ -23,6 +23,9 @@ from kathrine_qwen3_tts.config import (
     known_names,
     layer_of,
     parameter_census,
+    part_of,
+    piece_of,
+    position_of,
     read_config,
     taken_rows,
 )
@@ -41,7 +44,6 @@ def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint:
     """Facts from the two parsed configurations, config.json and speech_tokenizer/config.json."""
     talker = config["talker_config"]
     present = {part for _, _, part in parameter_census(dict(config))}
-    named = config["tts_model_type"] == "custom_voice"
     return ModelFacts(
         family=Qwen3TtsFamily.name,
         checkpoint=checkpoint,
@@ -53,7 +55,7 @@ def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint:
         parts=tuple(part for part in PARTS if part in present),
         languages={name: int(row) for name, row in talker["codec_language_id"].items()},
         taken_rows=taken_rows(dict(config)),
-        speakers=tuple(talker.get("spk_id") or {}) if named else (),
+        speakers=tuple(talker.get("spk_id") or {}),
         released=released_size(talker),
     )
 
@@ -71,7 +73,8 @@ def released_size(talker: Mapping[str, Any]) -> bool:
 def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
     """Every parameter of the model that config.json describes."""
     return tuple(
-        ParameterSpec(name, shape, part, layer_of(name)) for name, shape, part in parameter_census(dict(config))
+        ParameterSpec(name, shape, part, layer_of(name), position_of(name), piece_of(name))
+        for name, shape, part in parameter_census(dict(config))
     )
 
 
@@ -132,6 +135,7 @@ class Qwen3TtsFamily(ModelFamily):
 
     name = "qwen3_tts"
     library = LIBRARY
+    tiny = "kathrine:tiny"
     Options = Qwen3TtsOptions
     options: Qwen3TtsOptions
 
@@ -210,6 +214,13 @@ class Qwen3TtsFamily(ModelFamily):
         folder = self._folder_at_hand(workspace)
         return self.options.checkpoint == TINY or (folder is not None and any(folder.glob("*.safetensors")))
 
+    def reachable(self, workspace: Workspace) -> Iterator[str]:
+        from kathrine.hubfiles import hub_problem
+        from kathrine_qwen3_tts.checkpoint import hub_id
+
+        problem = hub_problem(hub_id(self.options.checkpoint), self.options.revision, "model")
+        return iter([problem] if problem else [])
+
     def fetch(self, workspace: Workspace, progress: Progress, offline: bool = False) -> None:
         known = workspace.root in self._resolved
         checkpoint = self.resolved(workspace, offline)
@@ -242,6 +253,12 @@ class Qwen3TtsFamily(ModelFamily):
         tokenizer = TextTokenizer(self.resolved(workspace).path)
         return lambda text: tuple(tokenizer.body(text))
 
+    def open_text_tokens(self, workspace: Workspace) -> Callable[[str], tuple[tuple[int, bytes], ...]]:
+        from kathrine_qwen3_tts.text import TextTokenizer
+
+        tokenizer = TextTokenizer(self.resolved(workspace).path)
+        return lambda text: tuple((number, tokenizer.bytes_of(number)) for number in tokenizer.body(text))
+
     def open_speaker_encoder(
         self, workspace: Workspace, device: str = "cpu"
     ) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -262,6 +279,14 @@ class Qwen3TtsFamily(ModelFamily):
             raise KathrineError(f"{resolved.id} has no configuration", "fetch the checkpoint again")
         return load_model(resolved.path, facts, device=device, dtype=dtype)
 
+    def voice_rows(
+        self, workspace: Workspace, wanted: Mapping[str, int | None], languages: Mapping[str, int]
+    ) -> tuple[dict[str, int], list[str]]:
+        from kathrine_qwen3_tts.voices import voice_rows
+
+        configs = self._configs(workspace)
+        return ({}, []) if configs is None else voice_rows(configs[0], wanted, languages)
+
     def write_checkpoint(
         self,
         workspace: Workspace,
@@ -269,11 +294,22 @@ class Qwen3TtsFamily(ModelFamily):
         weights: Mapping[str, torch.Tensor],
         dtype: str,
         languages: Mapping[str, int],
+        *,
+        max_shard_bytes: int = 0,
+        voices: Mapping[str, int] | None = None,
+        keep_base: bool = True,
     ) -> tuple[str, ...]:
-        from kathrine_qwen3_tts.checkpoint import write_checkpoint
+        from kathrine_qwen3_tts.checkpoint import merged_tables, write_checkpoint
+        from kathrine_qwen3_tts.voices import voice_patch
 
-        patch = {"talker_config": {"codec_language_id": dict(languages)}} if languages else {}
-        out = write_checkpoint(folder, self.resolved(workspace).path, weights, patch, dtype)
+        base = self.resolved(workspace).path
+        patch = merged_tables(
+            {"talker_config": {"codec_language_id": dict(languages)}} if languages else {},
+            voice_patch(voices or {}, keep_base),
+        )
+        if not has_speaker_encoder(merged_tables(read_config(base), patch)):
+            weights = {name: value for name, value in weights.items() if part_of(name) != "speaker_encoder"}
+        out = write_checkpoint(folder, base, weights, patch, dtype, max_shard_bytes)
         return tuple(sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()))
 
     def code_elsewhere(self, place: str, text: str, language: str, speaker: str = "") -> str:

@@ -106,8 +106,18 @@ def weight_files(folder: Path | str) -> list[str]:
     index = Path(folder) / INDEX
     if (Path(folder) / WEIGHTS).exists() or not index.exists():
         return [WEIGHTS]
-    weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    return sorted(set(weight_map.values()))
+    return sorted(set(weight_map(folder).values()))
+
+
+def weight_map(folder: Path | str) -> dict[str, str]:
+    """The index of a checkpoint whose weights lie in several files: the file of each tensor.
+
+    Raises: ValueError, KeyError, TypeError or AttributeError for what is no such index.
+    """
+    found = json.loads((Path(folder) / INDEX).read_text(encoding="utf-8"))["weight_map"]
+    if any(Path(file).name != file for file in found.values()):
+        raise ValueError("names files outside of its folder")
+    return dict(found)
 
 
 def find_problems(
@@ -123,6 +133,7 @@ def find_problems(
     problems: list[FileProblem] = []
     try:
         weights = weight_files(folder)
+        index = weight_map(folder) if weights != [WEIGHTS] else {}
     except (ValueError, KeyError, AttributeError, TypeError):
         return [FileProblem(INDEX, "is no index of weight files")]
     tensors: dict[str, tuple[int, ...]] = {}
@@ -135,6 +146,9 @@ def find_problems(
         reason = _problem_of(path, (hashes or {}).get(name), marks, tensors if name in weights else None)
         if reason:
             problems.append(FileProblem(name, reason))
+        elif name in weights and len(weights) > 1:
+            stray = sorted(tensor for tensor in read_header(path) if index.get(tensor) != name)
+            problems += [FileProblem(INDEX, f"does not say that {_some(stray)} lies in {name}")] if stray else []
     if not problems:
         problems += _tensor_problems(folder, tensors, weights)
     return problems

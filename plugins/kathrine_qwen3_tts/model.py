@@ -19,6 +19,7 @@ from kathrine.types import (
     Generated,
     ModelFacts,
     PromptedExample,
+    RowMeaning,
     Sampling,
     SelfCheck,
     SpeechRequest,
@@ -120,6 +121,18 @@ class Qwen3TtsModel(SpeechModel):
 
     def language_table(self) -> str:
         return TAG_TABLE
+
+    def voice_table(self) -> str:
+        return TAG_TABLE
+
+    def row_meanings(self) -> dict[int, RowMeaning]:
+        first = self.originals[TAG_TABLE].shape[0] - TAG_ROWS
+        codes = self.facts.codebook_size
+        meanings = {row: RowMeaning("code" if row < codes else "unused") for row in range(first)}
+        for row, told in taken_rows(self.config).items():
+            kind, _, name = told.removeprefix("the ").partition(" ")
+            meanings[row] = RowMeaning(kind, name.removeprefix("id "))
+        return meanings
 
     def add_language(self, language: str, row: int, start_H: torch.Tensor) -> torch.nn.Parameter:
         table_VH = self.originals[TAG_TABLE]

@@ -28,6 +28,12 @@ SPLIT_PATTERN = (
 )
 """Qwen2's pre-tokenizer pattern (published with its tokenizer)."""
 
+PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+OTHERS = tuple(sorted({*range(256)} - {*PRINTABLE}))
+BYTE_OF = {**{chr(byte): byte for byte in PRINTABLE}, **{chr(0x100 + n): byte for n, byte in enumerate(OTHERS)}}
+"""Byte-level BPE (Radford et al. 2019) spells each byte as a letter: printable ones of Latin-1 as themselves, the
+others in order from U+0100 on."""
+
 FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")
 
 
@@ -97,6 +103,10 @@ class TextTokenizer:
     def body(self, text: str) -> list[int]:
         """Ids of the text alone, as they stand in a prompt (the same in target and reference)."""
         return target_body(self.target_ids(text))
+
+    def bytes_of(self, number: int) -> bytes:
+        """The bytes of UTF-8 that a token stands for; those of a text's tokens joined are the text after NFC."""
+        return bytes(BYTE_OF[letter] for letter in self._tokenizer.id_to_token(number))
 
     def _wrap(self, text: str, template: Any, tail: int) -> list[int]:
         ids, bare = self.encode(template(self._clean(text))), self._bare[template]

@@ -21,7 +21,8 @@ from kathrine.progress import SilentProgress
 
 MAIN = """
 print("main module", flush=True)
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it begins in the background
 from kathrine.corpus.workers import Workers
 with Workers(2) as two:
     jobs = [two.submit(os.getpid) for _ in range(8)]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from exported import Quiet, finished
+from safetensors.torch import load_file
 from tiny_training import workspace
 
 from kathrine_checkpoint import Adapter
@@ -38,14 +39,18 @@ def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     soundfile.write("reference.wav", voice, 24000)
 
     pages = [code for code in blocks() if "load_dataset" not in code]  # that one is run on a corpus
-    assert len(pages) == 3 and BASE in pages[0]
+    assert len(pages) == 4 and BASE in pages[0]
     names: dict = {}
     for code in pages:
         exec(compile(code.replace(BASE, "kathrine:tiny"), str(PAGE), "exec"), names)
         if code is pages[0]:
             assert run.validation_loss(names["model"]) == pytest.approx(run.validation_loss(run.model), abs=1e-6)
+        if code is pages[2]:  # what PEFT and the two files give is the run's model too
+            assert run.validation_loss(names["model"]) == pytest.approx(run.validation_loss(run.model), abs=1e-6)
     assert "kathrine:tiny ('lora',) {'norwegian': 2100}" in capsys.readouterr().out
     spoken, rate = soundfile.read("spoken.wav")
     assert rate == 24000 and len(spoken) == len(names["spoken"].codes_TQ) * 1920
-    # what PEFT and the two files give is the run's model too
-    assert run.validation_loss(names["model"]) == pytest.approx(run.validation_loss(run.model), abs=1e-6)
+    # PEFT around the talker alone: all but the tag, which the page leaves to its reader
+    model, folder = names["model"], names["folder"]
+    model.add_language("norwegian", 2100, load_file(folder / "language_tag.safetensors")["norwegian"])
+    assert run.validation_loss(model) == pytest.approx(run.validation_loss(run.model), abs=1e-6)

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import shutil
 import tomllib
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import peft
@@ -10,13 +15,14 @@ import torch
 from exported import Quiet, finished
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
-from tiny_training import tiny_model
+from tiny_training import tiny_family, tiny_model, workspace
 
 from kathrine import KathrineError
-from kathrine_checkpoint import Adapter, load_adapter
-from kathrine_checkpoint.adapter import base_fingerprint, peft_key
+from kathrine_checkpoint import Adapter, load_adapter, lora_for_submodule, submodule_key
+from kathrine_checkpoint.adapter import peft_key
 from kathrine_checkpoint.card_metadata import base_model_id
-from kathrine_checkpoint.files import complete_folder
+from kathrine_checkpoint.files import complete_folder, without_secrets
+from kathrine_checkpoint.manifest import base_fingerprint, write_manifest
 from kathrine_freeze import Freeze, FreezeOptions
 from kathrine_language_tag import LanguageTag, LanguageTagOptions
 from kathrine_lora import Lora, LoraOptions
@@ -55,10 +61,11 @@ def test_the_folder_is_complete_and_says_what_was_measured(run, export) -> None:
         "adapter_config.json",
         "adapter_model.safetensors",
         "card.json",
-        "kathrine.json",
+        "manifest.json",
         "language_tag.json",
         "language_tag.safetensors",
         "recipe.toml",
+        "samples/self-check.wav",
         "text_projection.bin",
         "text_projection.safetensors",
     }
@@ -160,13 +167,13 @@ def test_the_card_is_valid_and_names_base_recipe_and_hours(export) -> None:
     assert {"text-to-speech", "kathrine", "norwegian"} <= set(data["tags"])
     for words in ("39.5", "CC0-1.0", "librivox", "text_projection", "kathrine:tiny", "0.002"):
         assert words in card.text
-    note = json.loads((export.folder / "kathrine.json").read_text())
+    note = json.loads((export.folder / "manifest.json").read_text())
     assert note["base"]["checkpoint"] == "kathrine:tiny" and note["base"]["revision"]
-    assert set(note["sha256"]) == set(export.files) - {"kathrine.json"}
+    assert set(note["files"]) == set(export.files) - {"manifest.json"}
 
 
 def test_no_path_of_this_machine_is_published(run, export) -> None:
-    for name in ("README.md", "recipe.toml", "kathrine.json", "adapter_config.json"):
+    for name in ("README.md", "recipe.toml", "manifest.json", "adapter_config.json"):
         assert str(run.folder) not in (export.folder / name).read_text(), name
     recipe = tomllib.loads((export.folder / "recipe.toml").read_text())
     assert recipe["run"] == {"seed": 7} and recipe["data"][0]["path"] == "mine.jsonl"
@@ -218,28 +225,131 @@ def test_another_base_is_refused(export, tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_does_not_depend_on_precision() -> None:
-    assert base_fingerprint(tiny_model("bf16"), []) == base_fingerprint(tiny_model("fp32"), [])
-    assert base_fingerprint(tiny_model(), ["talker.model.norm.weight"]) != base_fingerprint(tiny_model(), [])
+    weights = tiny_model().originals
+    assert base_fingerprint(tiny_model("bf16").originals, []) == base_fingerprint(weights, [])
+    assert base_fingerprint(weights, ["talker.model.norm.weight"]) != base_fingerprint(weights, [])
 
 
-def test_an_altered_or_foreign_folder_is_refused(run, tmp_path: Path) -> None:
-    adapter().export(run, tmp_path / "out", Quiet())
-    stored = tmp_path / "out" / "text_projection.safetensors"
+def test_another_revision_is_refused_and_a_local_copy_is_not(export, tmp_path: Path) -> None:
+    model = tiny_model()
+    commit = model.facts.revision
+    model.facts = replace(model.facts, revision="0" * 40)
+    with pytest.raises(KathrineError) as error:
+        load_adapter(model, export.folder)
+    assert f"was trained on kathrine:tiny ({commit}), not on kathrine:tiny ({'0' * 40})" in error.value.message
+    assert f'checkpoint = "kathrine:tiny", revision = "{commit}"' in error.value.hint
+    assert load_adapter(model, export.folder, check_base=False).adapters == ("lora",)
+    copy = shutil.copytree(tiny_family().resolved(workspace()).path, tmp_path / "copy")
+    model = tiny_model(checkpoint=copy)
+    assert model.facts.revision == "local" and load_adapter(model, export.folder).adapters == ("lora",)
+
+
+@pytest.mark.parametrize(
+    ("gone", "meaning"),
+    [
+        ("text_projection.bin", "the accent stays the base model's"),
+        ("text_projection.safetensors", "the accent stays the base model's"),
+        ("language_tag.safetensors", "speaks it with that one's accent"),
+        ("language_tag.json", "speaks it with that one's accent"),
+        ("adapter_model.safetensors", "speaks as it did before"),
+    ],
+)
+def test_an_adapter_without_one_of_its_parts_is_refused_with_what_that_means(export, tmp_path, gone, meaning) -> None:
+    """Also where the list of files was cut to what is left, and where the manifest itself is gone."""
+    folder = Path(shutil.copytree(export.folder, tmp_path / "copy"))
+    (folder / gone).unlink()
+    with pytest.raises(KathrineError, match=rf"{re.escape(gone)} is missing; .*{meaning}"):
+        Adapter.recognise(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["files"][gone]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(KathrineError, match=rf"{re.escape(gone)} is missing; .*{meaning}"):
+        load_adapter(tiny_model(), folder)
+
+
+def test_what_is_left_of_a_folder_without_its_manifest_is_judged_by_its_recipe(export, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(export.folder, tmp_path / "copy"))
+    recipe = folder / "recipe.toml"
+    recipe.write_text(recipe.read_text() + '\n[strategy.mine]\nuse = "text_projection"\n[strategy.language_tag]\n')
+    (folder / "manifest.json").write_text('{"name": "of another program"}')
+    facts = Adapter.recognise(folder)
+    assert facts is not None and facts.parts == ("lora", "text_projection")
+    for name in ("manifest.json", "text_projection.bin", "text_projection.safetensors", "language_tag.safetensors"):
+        (folder / name).unlink()
+    with pytest.raises(KathrineError, match=r"text_projection and language_tag are missing, .*accent stays") as error:
+        Adapter.recognise(folder)
+    assert "speaks it with that one's accent" in error.value.message
+
+
+def test_an_altered_or_foreign_folder_is_refused(export, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(export.folder, tmp_path / "copy"))
+    stored = folder / "text_projection.safetensors"
     content = bytearray(stored.read_bytes())
     content[-1] ^= 1
     stored.write_bytes(content)
-    with pytest.raises(KathrineError, match=r"text_projection\.safetensors is missing or altered"):
-        load_adapter(tiny_model(), tmp_path / "out")
+    with pytest.raises(KathrineError, match=r"text_projection\.safetensors is altered"):
+        load_adapter(tiny_model(), folder)
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(KathrineError, match="is not valid JSON"):
+        Adapter.recognise(folder)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(KathrineError, match=r"holds no kathrine\.json"):
+    with pytest.raises(KathrineError, match=r"holds no manifest\.json"):
         load_adapter(tiny_model(), tmp_path / "empty")
+
+
+def test_the_manifest_says_what_the_export_was_made_of(run, export) -> None:
+    manifest = json.loads((export.folder / "manifest.json").read_text())
+    assert manifest["format"] == 1 and manifest["kind"] == "adapter" and manifest["family"] == "qwen3_tts"
+    assert datetime.fromisoformat(manifest["created"]).tzinfo is not None
+    assert manifest["run"] == {"name": "first", "profile": "smoke", "step": 10, "weights": run.weights_from}
+    assert manifest["base"]["fingerprint"] == base_fingerprint(run.model.originals, manifest["trained"])
+    assert {"python", "packages", "plugins"} <= manifest["versions"].keys()
+    assert {"kathrine", "torch", "transformers", "peft", "safetensors"} <= manifest["versions"]["packages"].keys()
+    assert manifest["corpus"]["data"][0]["hours"] == 39.5 and manifest["corpus"]["data"][0]["licence"] == ["CC0-1.0"]
+    assert manifest["drift"]["parts"]["talker"] == {"relative_l2": 0.01}
+    assert manifest["strategies"] == ["lora", "text_projection", "language_tag"]
+    assert manifest["checks"] == export.checks and manifest["checks"]["codes"] == "as the run's"
+    for name, facts in manifest["files"].items():
+        content = (export.folder / name).read_bytes()
+        assert facts == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}, name
+    assert manifest["recipe"] == {"file": "recipe.toml", "sha256": manifest["files"]["recipe.toml"]["sha256"]}
+    docs = (Path(__file__).parents[2] / "docs" / "exports.md").read_text()
+    assert not [key for key in manifest if f"`{key}`" not in docs]
+
+
+def test_neither_passwords_nor_numbers_without_a_form_get_into_a_manifest(run, tmp_path: Path) -> None:
+    document = {
+        "token": "a",
+        "hub": {"api_key": "b", "url": "https://me:secret@example.org/x", "said": "hf_abcdefghijklmnop"},
+        "text_tokens": [1, "x"],
+    }
+    shown = {"hub": {"url": "https://example.org/x", "said": "REMOVED"}, "text_tokens": [1, "x"]}
+    assert without_secrets(document) == shown
+    write_manifest(tmp_path, replace(run, drift={"parts": {"talker": float("nan")}}), {"kind": "test"})
+    assert json.loads((tmp_path / "manifest.json").read_text())["drift"] == {"parts": {"talker": None}}
+
+
+def test_the_lora_goes_onto_a_part_of_the_network_by_other_keys(run, export, tmp_path: Path) -> None:
+    """As software does it that wraps the talker alone; the sub-talker has layers of the same names."""
+    folder = lora_for_submodule(export.folder, "talker", tmp_path / "talker")
+    whole = load_file(export.folder / "adapter_model.safetensors")
+    part = load_file(folder / "adapter_model.safetensors")
+    assert {submodule_key(key, "talker") for key in whole} == part.keys()
+    model = tiny_model()
+    load_adapter(model, export.folder, without=["lora"])
+    model.network.talker = peft.PeftModel.from_pretrained(model.network.talker, str(folder)).base_model.model  # type: ignore[union-attr]
+    assert run.validation_loss(model) == pytest.approx(run.validation_loss(run.model), abs=1e-6)
+    adapted = [name for name, _ in model.network.named_parameters() if "lora_" in name]
+    assert len(adapted) == len(part) and not any("code_predictor" in name for name in adapted)
+    with pytest.raises(KathrineError, match=r"does not lie in talker\.code_predictor"):
+        lora_for_submodule(export.folder, "talker.code_predictor", tmp_path / "other")
+    with pytest.raises(KathrineError, match=r"has no adapter_config\.json"):
+        lora_for_submodule(tmp_path, "talker", tmp_path / "other")
 
 
 def test_a_reload_that_differs_stops_the_export_and_leaves_nothing(run, tmp_path: Path) -> None:
     """The self-check must be able to fail: here the trained numbers given to the exporter are not the
     model's."""
-    from dataclasses import replace
-
     trainable = {name: value * 1.5 for name, value in run.trainable.items()}
     with pytest.raises(KathrineError, match="after reloading"):
         adapter().export(replace(run, trainable=trainable), tmp_path / "out", Quiet())

@@ -8,7 +8,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from exported import Quiet, planned
@@ -18,8 +18,9 @@ from kathrine import FinishedRun, KathrineError, Source
 from kathrine.cards import missing_fields
 from kathrine.corpus.licences import forbids
 from kathrine.corpus.prepared import PreparedCorpus
+from kathrine.train.folder import versions
 from kathrine_checkpoint import CorpusExporter
-from kathrine_checkpoint.files import file_hash
+from kathrine_checkpoint.manifest import file_hash
 from kathrine_manifest import Manifest
 
 sys.path.append(str(Path(__file__).parents[1] / "corpus"))
@@ -37,6 +38,7 @@ class Facts:
 
 class Model:
     facts = Facts()
+    originals: ClassVar[dict[str, Any]] = {}
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +66,12 @@ def run_of(corpus: Any, folder: Path) -> FinishedRun:
         weights_from="the weights of step 3",
         step=3,
         validation_loss=unused,
+        text_gain=unused,
+        speak=unused,
         language="norwegian",
         data=[{"name": "a", "hours": 0.5, "licence": ["CC0-1.0"]}],
         corpus=corpus,
+        versions=versions(),
     )
 
 

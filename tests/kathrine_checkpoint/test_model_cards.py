@@ -21,7 +21,7 @@ from kathrine.cards import advisable_fields, missing_fields
 from kathrine.errors import KathrineError
 from kathrine_checkpoint import Adapter, Merged
 from kathrine_checkpoint.card import read_facts
-from kathrine_checkpoint.files import file_hash
+from kathrine_checkpoint.manifest import file_hash
 from kathrine_language_tag import LanguageTag, LanguageTagOptions
 from kathrine_lora import Lora, LoraOptions
 from kathrine_text_projection import TextProjection
@@ -169,9 +169,10 @@ def test_a_card_is_written_again_for_where_it_lies_and_with_what_was_measured(
         f"![curves of the run]({PLACE}sub/curves.svg)",
     ):
         assert words in text, words
-    hashes = json.loads((folder / "kathrine.json").read_text())["sha256"]
+    hashes = json.loads((folder / "manifest.json").read_text())["files"]
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {name: file_hash(folder / name) for name in there - {"kathrine.json"}} == hashes
+    hashes = {name: facts["sha256"] for name, facts in hashes.items()}
+    assert {name: file_hash(folder / name) for name in there - {"manifest.json"}} == hashes
     # the same twice is the same; without a place it is the first card again
     before = {name: (folder / name).read_bytes() for name in there}
     assert exporter().refresh_card(later, folder, f"{PLACE}sub/")
@@ -195,7 +196,7 @@ def test_options_that_changed_since_are_on_the_new_card(run, exports, tmp_path: 
     assert "\n\nAll of them *agreed*.\n\n- npsc: " in text_of(folder)
     assert metadata_load(folder / "README.md")["license"] == "cc-by-4.0"  # type: ignore[index]
     assert [path.name for path in (folder / "samples").iterdir()] == ["01.wav"]
-    assert "samples/02.wav" not in json.loads((folder / "kathrine.json").read_text())["sha256"]
+    assert "samples/02.wav" not in json.loads((folder / "manifest.json").read_text())["files"]
     assert Adapter(Adapter.Options(samples=0)).refresh_card(run.folder, folder)
     assert "<audio" not in text_of(folder) and not list((folder / "samples").iterdir())
 

@@ -136,7 +136,7 @@ class Island(kathrine.GenericLanguage):
         return [("address", no_at)] if variant == "digits" else [("address", no_at), ("one", one)]
 
     def test_sentences(self) -> tuple[str, ...]:
-        return ("Góðan dag.", "Takk 1.", "Já.")
+        return ("Góðan dag.", "Takk einn.", "Já.")
 
 
 def test_a_language_writes_only_what_differs():

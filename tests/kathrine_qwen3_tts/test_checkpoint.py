@@ -158,6 +158,16 @@ def test_sharded_weights_are_checked_and_read(checkpoint):
     state = dict(read_tensors(checkpoint))
     assert state.keys() == whole.keys()
     assert all(torch.equal(state[name], whole[name]) for name in whole)
+    index = checkpoint / "model.safetensors.index.json"
+    listed = json.loads(index.read_text())
+    first = min(name for name, file in listed["weight_map"].items() if file.startswith("model-00001"))
+    other = {**listed["weight_map"], first: "model-00002-of-00002.safetensors"}
+    index.write_text(json.dumps({**listed, "weight_map": other}))
+    why = f"does not say that {first} lies in model-00001-of-00002.safetensors"
+    assert only_problem(checkpoint) == ("model.safetensors.index.json", why)
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(other, "../model.safetensors")}))
+    assert only_problem(checkpoint)[1] == "is no index of weight files"
+    index.write_text(json.dumps(listed))
     (checkpoint / "model-00002-of-00002.safetensors").unlink()
     assert only_problem(checkpoint) == ("model-00002-of-00002.safetensors", "is missing")
     (checkpoint / "model.safetensors.index.json").write_text("[1]", encoding="utf-8")
@@ -195,6 +205,18 @@ def test_a_custom_voice_checkpoint_is_written_from_a_patch(tmp_path):
     header = read_header(out / "model.safetensors")
     assert {kind for kind, _ in header.values()} == {"F32"}
     assert header.keys() == {name for name, _, _ in parameter_census(config)}
+
+
+@pytest.mark.parametrize(("limit", "files"), [(0, 1), (10**9, 1), (100_000, 3)])
+def test_weights_are_divided_above_the_limit_and_read_back(tmp_path, limit, files):
+    base = GOLD / "tiny-1b7"
+    out = write_checkpoint(tmp_path / "out", base, read_tensors(base), max_shard_bytes=limit)
+    names = weight_files(out)
+    assert (len(names) == 1) == (files == 1) and len(names) >= files and find_problems(out) == []
+    assert (out / "model.safetensors.index.json").exists() == (files > 1)
+    before, after = dict(read_tensors(base)), dict(read_tensors(out))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[name], value.bfloat16()) for name, value in before.items())
 
 
 def test_an_incomplete_or_misplaced_write_leaves_nothing(tmp_path):

@@ -125,7 +125,28 @@ def test_a_custom_voice_checkpoint_has_speakers_and_no_speaker_encoder(tmp_path:
     assert facts is not None and {"kari", "nils"} <= set(facts.speakers) and "speaker_encoder" not in facts.parts
     assert family.open_speaker_encoder(workspace()) is None
     assert family.fingerprints(workspace()).speaker == ""
+    assert "has no speaker encoder" in family.voice_rows(workspace(), {"nora": None}, {})[1][0]
     assert len(family.load(workspace()).originals) == len(tensors)
+
+
+def test_new_speakers_get_free_rows_and_everything_in_their_way_is_told() -> None:
+    family = tiny_family()
+    wanted = {f"v{number}": None for number in range(73)}
+    rows, problems = family.voice_rows(workspace(), {**wanted, "set": 3002}, {"norwegian": 3001, "fo": 2999})
+    assert problems == [] and rows["set"] == 3002
+    assert [rows["v0"], rows["v1"], rows["v68"], rows["v69"], rows["v70"], rows["v72"]] == [
+        *(3000, 3003, 3070, 3071, 2998, 2996)
+    ]  # fmt: skip
+    many = {f"v{number}": None for number in range(212)}
+    assert family.voice_rows(workspace(), many, {"norwegian": 3001})[1] == [
+        "voices: there are 210 free rows for 212 voices"
+    ]
+    golden = tiny_family(GOLD / "tiny-1b7")
+    _, problems = golden.voice_rows(workspace(), {"kari": None, "nora": 5, "ola": 2150}, {})
+    assert len(problems) == 3 and "brings a speaker 'kari' already" in problems[0]
+    assert "nora can not have row 5" in problems[1] and "taken by the control id codec_eos_token_id" in problems[2]
+    unknown = Qwen3TtsFamily(Qwen3TtsFamily.Options(checkpoint="someone/else"))
+    assert unknown.voice_rows(workspace(), {"nora": None}, {}) == ({}, [])
 
 
 def test_fingerprints_change_with_what_they_are_made_of(tmp_path: Path) -> None:

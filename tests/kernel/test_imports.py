@@ -18,6 +18,7 @@ LEVELS = [
     {"catalog", "kinds"},
     {"recipe", "corpus", "speech", "inspect"},
     {"train", "report"},
+    {"doctor"},
     {"testing", "toy", "toy_corpus"},
     {"cli", "__main__"},
 ]

@@ -256,3 +256,16 @@ def starts_at(content_range: str) -> int | None:
 def length(path: Path) -> int:
     """Bytes of a file; 0 where there is none."""
     return path.stat().st_size if path.is_file() else 0
+
+
+def no_answer(url: str, seconds: float = 5.0) -> str:
+    """Why a host does not answer one short request, as a sentence, or an empty string where it does; any answer counts,
+    as this asks for the host alone."""
+    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": USER_AGENT})
+    try:
+        with web_opener().open(request, timeout=seconds):
+            return ""
+    except HTTPError as error:
+        return f"{url} answers {error.code}; try again later" if error.code >= 500 else ""
+    except (OSError, http.client.HTTPException) as error:
+        return f"{url} does not answer ({getattr(error, 'reason', error)}); is there a network?"

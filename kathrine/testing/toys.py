@@ -1,4 +1,4 @@
-"""What a plugin author tests with: a toy family, a toy corpus, recipes made of them, and conformance checks.
+"""Small components for tests, beside the toy family and the toy corpus, and recipes made of them without a file.
 
 Nothing here is used in a real run. The toy family is `kathrine.toy.ToyFamily`.
 """
@@ -15,22 +15,19 @@ from pydantic import Field
 from kathrine.components import (
     Component,
     Curriculum,
-    Language,
     ModelFamily,
     Options,
-    Source,
-    SourceContext,
     SpeechModel,
     Strategy,
     StrategyOptions,
 )
-from kathrine.progress import SilentProgress
+from kathrine.errors import KathrineError
+from kathrine.hookspecs import hookimpl
 from kathrine.recipe.recipe import DataEntry, Recipe
 from kathrine.recipe.tables import KERNEL_TABLES, DataTable
-from kathrine.toy import ToyFamily, toy_codes, toy_text
-from kathrine.toy_corpus import ToyCorpus, ToySource, prepared_toy_corpus, toy_sentences
-from kathrine.types import Claim, DataSize, ModelFacts, ParameterSpec, Stage, Utterance
-from kathrine.workspace import Workspace
+from kathrine.toy import ToyFamily
+from kathrine.toy_corpus import ToySource, ToySourceOptions
+from kathrine.types import Claim, DataSize, ModelFacts, ParameterSpec, Stage
 
 if TYPE_CHECKING:
     import torch
@@ -93,12 +90,39 @@ class ToyStages(Curriculum):
 
     def plan(self, data: Sequence[DataSize]) -> tuple[Stage, ...]:
         first, second = self.options.epochs
+        if self.options.first not in {entry.name for entry in data}:
+            raise KathrineError(f"curriculum.{self.label}: there is no data entry {self.options.first!r}")
         total = sum(entry.utterances or 1 for entry in data)
         shares = {entry.name: (entry.utterances or 1) / total for entry in data}
         return (
             Stage("first", {self.options.first: 1.0}, epochs=first),
             Stage("blend", shares, epochs=second, lr_scale={"*": self.options.lr_scale}),
         )
+
+
+class ToyPlugin:
+    """The toys as a plugin: `[model.toy]`, `source = "toy"`, `[strategy.train_all]`, `[curriculum.toy_stages]`."""
+
+    @hookimpl
+    def kathrine_models(self) -> list[type[ModelFamily]]:
+        return [ToyFamily]
+
+    @hookimpl
+    def kathrine_sources(self) -> list[type[ToySource]]:
+        return [ToySource]
+
+    @hookimpl
+    def kathrine_strategies(self) -> list[type[Strategy]]:
+        return [TrainAll]
+
+    @hookimpl
+    def kathrine_curricula(self) -> list[type[Curriculum]]:
+        return [ToyStages]
+
+
+def toy_source(utterances: int = 12, seed: int = 0) -> ToySource:
+    """A source of made-up words with their codes, without any audio. Given: how many, and what they say."""
+    return ToySource(ToySourceOptions(utterances=utterances, seed=seed))
 
 
 def toy_recipe(
@@ -158,85 +182,3 @@ def toy_recipe(
         losses=tuple(losses),  # type: ignore[arg-type]
         **more,
     )
-
-
-# --------------------------------------------------------------------------- conformance
-
-
-def check_source(source: Source, workspace: Workspace, **wishes: Any) -> list[Utterance]:
-    """A source keeps its contract: prepare twice is harmless, utterances come in the same order with unique
-    ids and a text. Returns: the utterances. Raises: AssertionError that says what is wrong."""
-    folder = workspace.folder("sources", source.name)
-    context = SourceContext(folder, workspace, SilentProgress(), seed=0, **wishes)
-    source.prepare(context)
-    first = list(source.utterances(context))
-    source.prepare(context)
-    second = list(source.utterances(context))
-    assert first, f"source {source.name} gives no utterances"
-    assert first == second, f"source {source.name} does not give the same utterances twice"
-    ids = [one.id for one in first]
-    assert len(set(ids)) == len(ids), f"source {source.name} repeats an id"
-    for one in first:
-        assert "text" in one.texts, f"source {source.name}: {one.id} has no variant 'text'"
-        assert one.audio is not None or one.codes is not None, f"source {source.name}: {one.id} has no audio"
-    return first
-
-
-def check_strategy(strategy: Strategy, family: ModelFamily, workspace: Workspace) -> dict[str, torch.nn.Parameter]:
-    """A strategy trains what it claims, in float32, and takes its effect away in `off()`.
-
-    Returns: the trained parameters. Raises: AssertionError that says what is wrong.
-    """
-    import torch
-
-    model = family.load(workspace)
-    claim = strategy.claim(model.specs, model.facts)
-    assert claim == strategy.claim(model.specs, model.facts), "claim is not a function of names and shapes"
-    before = {name: parameter.detach().clone() for name, parameter in model.originals.items()}
-    trained = strategy.apply(model, claim, seed=1)
-    assert set(trained) == {*claim.trains, *(spec.name for spec in claim.adds)}, "apply does not give what was claimed"
-    for name, parameter in trained.items():
-        assert parameter.dtype == torch.float32, f"{name} is not float32"
-        with torch.no_grad():
-            parameter.add_(0.01)
-    with strategy.off():
-        for name in claim.trains:
-            assert torch.equal(model.originals[name].to(before[name].dtype), before[name]), (
-                f"off() leaves {name} changed"
-            )
-    for name, parameter in model.originals.items():
-        if name not in claim.trains:
-            assert torch.equal(parameter, before[name]), f"{name} was changed without a claim"
-    return trained
-
-
-def check_language(language: Language, sentences: Sequence[str] = ()) -> None:
-    """A language's rules are repeatable and change nothing when applied twice; it has test sentences.
-
-    Raises: AssertionError that says what is wrong.
-    """
-    assert language.rules_version(), "rules_version is empty"
-    assert language.test_sentences(), "there are no test sentences"
-    for sentence in (*language.test_sentences(), *sentences):
-        spoken = language.normalise(sentence)
-        assert spoken == language.normalise(sentence), f"not repeatable: {sentence!r}"
-        if not spoken.rejected:
-            assert language.normalise(spoken.text).text == spoken.text, f"twice changes more: {sentence!r}"
-
-
-__all__ = [
-    "SilentProgress",
-    "ToyCorpus",
-    "ToyFamily",
-    "ToySource",
-    "ToyStages",
-    "TrainAll",
-    "check_language",
-    "check_source",
-    "check_strategy",
-    "prepared_toy_corpus",
-    "toy_codes",
-    "toy_recipe",
-    "toy_sentences",
-    "toy_text",
-]
