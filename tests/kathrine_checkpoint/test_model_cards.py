@@ -120,7 +120,7 @@ def test_the_card_tells_a_stranger_what_it_is(exports, exporter) -> None:
     assert "secret-host" not in text and "<b>skjell" not in text.replace('"Tjue <b>skjell</b>."', "")
     assert ET.fromstring((folder / "curves.svg").read_text(encoding="utf-8")).tag.endswith("svg")
     sounds = sorted((folder / "samples").iterdir())
-    assert [path.name for path in sounds] == ["01.wav", "02.wav"] and sounds[0].stat().st_size > 1000
+    assert [path.name for path in sounds] == ["01.wav", "02.wav", "self-check.wav"] and sounds[0].stat().st_size > 1000
 
 
 def test_an_adapter_says_how_its_parts_come_onto_the_official_model(exports) -> None:
@@ -195,10 +195,11 @@ def test_options_that_changed_since_are_on_the_new_card(run, exports, tmp_path: 
     assert Adapter(options).refresh_card(run.folder, folder)
     assert "\n\nAll of them *agreed*.\n\n- npsc: " in text_of(folder)
     assert metadata_load(folder / "README.md")["license"] == "cc-by-4.0"  # type: ignore[index]
-    assert [path.name for path in (folder / "samples").iterdir()] == ["01.wav"]
+    assert {path.name for path in (folder / "samples").iterdir()} == {"01.wav", "self-check.wav"}
     assert "samples/02.wav" not in json.loads((folder / "manifest.json").read_text())["files"]
     assert Adapter(Adapter.Options(samples=0)).refresh_card(run.folder, folder)
-    assert "<audio" not in text_of(folder) and not list((folder / "samples").iterdir())
+    assert "<audio" not in text_of(folder)
+    assert [path.name for path in (folder / "samples").iterdir()] == ["self-check.wav"]
 
 
 def test_a_card_that_was_edited_by_hand_stays(run, exports, tmp_path: Path) -> None:
