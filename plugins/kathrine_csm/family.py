@@ -75,6 +75,7 @@ class CsmFamily(ModelFamily):
 
     name = "csm"
     tiny = "kathrine:tiny-csm"
+    library = "transformers"
     Options = CsmOptions
     options: CsmOptions
 

@@ -3,7 +3,7 @@ import."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,7 @@ from kathrine_qwen3_tts.config import (
     read_config,
     taken_rows,
 )
+from kathrine_qwen3_tts.elsewhere import LIBRARY, adapter_code, speaking_code
 from kathrine_qwen3_tts.fingerprints import codec_fingerprint, speaker_fingerprint
 
 if TYPE_CHECKING:
@@ -100,8 +101,7 @@ class Qwen3TtsOptions(Options):
     """Released models: Qwen/Qwen3-TTS-12Hz-0.6B-Base and Qwen/Qwen3-TTS-12Hz-1.7B-Base."""
 
     checkpoint: str = Field(default="Qwen/Qwen3-TTS-12Hz-0.6B-Base", json_schema_extra={"path": "or_id"})
-    """A folder in the official layout, a Hub id, or `kathrine:tiny` (an embedded model for trying things
-    out)."""
+    """A folder in the official layout, a Hub id, or `kathrine:tiny` (embedded, to try things out)."""
     revision: str = ""
     """Branch, tag or commit on the Hub; empty takes the newest. The run folder records the commit."""
     attention_window: Literal["full", "windowed"] = "full"
@@ -113,6 +113,7 @@ class Qwen3TtsFamily(ModelFamily):
     """Qwen3-TTS, 12 Hz: base and custom_voice, 0.6B and 1.7B."""
 
     name = "qwen3_tts"
+    library = LIBRARY
     tiny = "kathrine:tiny"
     Options = Qwen3TtsOptions
     options: Qwen3TtsOptions
@@ -289,3 +290,11 @@ class Qwen3TtsFamily(ModelFamily):
             weights = {name: value for name, value in weights.items() if part_of(name) != "speaker_encoder"}
         out = write_checkpoint(folder, base, weights, patch, dtype, max_shard_bytes)
         return tuple(sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()))
+
+    def code_elsewhere(self, place: str, text: str, language: str, speaker: str = "") -> str:
+        return speaking_code(place, text, language, speaker)
+
+    def adapter_elsewhere(
+        self, base: str, folder: str, text: str, parts: Collection[str], languages: Mapping[str, int]
+    ) -> str:
+        return adapter_code(base, folder, text, parts, languages)
