@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from kathrine.catalog import KINDS, Catalog
+from kathrine.cli import new_plugin
 from kathrine.components import Component
 from kathrine.errors import KathrineError
 from kathrine.recipe.folders import builtin_folder, recipe_names
@@ -31,6 +32,9 @@ def command(context: click.Context, as_json: bool) -> None:
         click.echo(json.dumps(_listing(catalog), indent=2))
     else:
         _print(catalog)
+
+
+command.add_command(new_plugin.command)
 
 
 @command.command("show", short_help="Print every option of a component or plugin.")
