@@ -56,8 +56,8 @@ DEFAULT_KINDS = ("source", "language")
 CLIPS = 6
 """Recordings of each speaker that a new source gets to try it on."""
 SAMPLES = """
-[The samples](kathrine_newname/recipes/samples) were made by a speech synthesiser for kathrine's tests, in Norwegian, and are
-free (CC0): put recordings of your own in their place.
+[The samples](kathrine_newname/recipes/samples) were made by a speech synthesiser for kathrine's tests, in Norwegian, and
+are free (CC0): put recordings of your own in their place.
 """
 
 
@@ -163,7 +163,7 @@ def _texts(names: Names, kinds: Sequence[str]) -> dict[str, str]:
     brought = "\n".join(f"- {BROUGHT[kind]}" for kind in kinds)
     samples = SAMPLES if "source" in kinds else ""
     texts = {
-        "pyproject.toml": _read("pyproject.toml").replace("KATHRINE_VERSION", version),
+        "pyproject.toml": _read("project.toml").replace("KATHRINE_VERSION", version),
         ".gitignore": _read("gitignore"),
         "README.md": _read("README.md").replace("COMPONENTS", brought).replace("SAMPLES", samples),
         "kathrine_newname/__init__.py": _package(names, kinds),

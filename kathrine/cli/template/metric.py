@@ -20,7 +20,7 @@ def sounding_seconds(wave: np.ndarray, sample_rate: int, silence_db: float) -> f
     import numpy as np
 
     size = max(1, int(WINDOW_SECONDS * sample_rate))
-    windows = wave[: len(wave) // size * size].reshape(-1, size).astype(np.float64)
+    windows: np.ndarray = wave[: len(wave) // size * size].reshape(-1, size).astype(np.float64)
     power = (windows**2).mean(axis=1)
     if not power.size or not power.max() > 0:
         return 0.0

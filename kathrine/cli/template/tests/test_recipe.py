@@ -1,6 +1,7 @@
 """The recipe is one, with and without its smoke profile, and uses what the plugin brings."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kathrine import Workspace
@@ -19,7 +20,7 @@ def test_the_recipe_uses_every_component(profile: str | None) -> None:
     with registered(kathrine_newname) as catalog:
         recipe = load_recipe(RECIPE, profile, catalog=catalog, workspace=Workspace.default())
         assert make_plan(recipe, Workspace.default()).stages
-        named = [recipe.model, recipe.language, recipe.curriculum, *(entry.source for entry in recipe.data)]
+        named: list[Any] = [recipe.model, recipe.language, recipe.curriculum, *(entry.source for entry in recipe.data)]
         named += [*recipe.strategies, *recipe.losses, *recipe.metrics, *recipe.trackers, *recipe.exporters]
         used = {(one.kind, one.name) for one in named if one is not None}
         brought = {(kind, "newname") for kind in KINDS if "newname" in catalog.names(kind)}
