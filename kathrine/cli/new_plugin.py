@@ -56,8 +56,8 @@ DEFAULT_KINDS = ("source", "language")
 CLIPS = 6
 """Recordings of each speaker that a new source gets to try it on."""
 SAMPLES = """
-[The samples](kathrine_newname/recipes/samples) were made by a speech synthesiser for kathrine's tests, in Norwegian, and
-are free (CC0): put recordings of your own in their place.
+[The samples](kathrine_newname/recipes/samples) were made by a speech synthesiser for kathrine's tests, in Norwegian,
+and are free (CC0): put recordings of your own in their place.
 """
 
 
