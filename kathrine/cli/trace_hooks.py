@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ class Lines:
 
     def __init__(self) -> None:
         self.often = self.hidden = 0
+        self.known: set[str] = set()
 
     def __call__(self, call: HookCall) -> None:
         if call.hook == OFTEN:
@@ -34,7 +35,8 @@ class Lines:
                 self.hidden += 1
                 return
         self.close()
-        click.echo(line(call))
+        click.echo(line(call, self.known))
+        self.known.update(call.arguments.values())
 
     def close(self) -> None:
         if self.hidden:
@@ -42,10 +44,12 @@ class Lines:
             self.hidden = 0
 
 
-def line(call: HookCall) -> str:
-    """One call: time, hook, whom, with what, what came back."""
+def line(call: HookCall, known: Collection[str] = ()) -> str:
+    """One call: time, hook, with what, whom, what came back. Given: known, objects that were shown before: of these
+    only the type is told."""
     whom = ", ".join(call.by) or "nobody"
-    arguments = ", ".join(f"{name}={value}" for name, value in call.arguments.items())
+    told = {name: f"{v.partition('(')[0]}(...)" if "(" in v and v in known else v for name, v in call.arguments.items()}
+    arguments = ", ".join(f"{name}={value}" for name, value in told.items())
     outcome = f"raised {call.error}" if call.error else call.result
     return f"{call.at:8.3f} s  {call.hook}({arguments}) on {whom} -> {outcome}"
 
