@@ -86,7 +86,8 @@ CASES = {
     "helper": (
         HEAD + HOOK + "def kathrine_things():\n    pass\n",
         [
-            "kathrine_things is no hook (did you mean 'kathrine_metrics'?); names that begin with kathrine_ are those of hooks: rename it"
+            "_CASE.py:20: kathrine_things is no hook",
+            "; names that begin with kathrine_ are those of hooks: rename it",
         ],
     ),
     "place_of_a_list": (
@@ -146,14 +147,15 @@ CASES = {
         "import os\nimport a_module_nobody_has\n",
         [
             "_CASE.py:2: ModuleNotFoundError: No module named 'a_module_nobody_has': it needs the package "
-            "'a_module_nobody_has'; pip install a_module_nobody_has (the package may have another name), and name it in "
-            "the dependencies of case-import"
+            "'a_module_nobody_has'; pip install a_module_nobody_has (the package may have another name), and name it "
+            "in the dependencies of case-import"
         ],
     ),
     "own_module": (
         "import case_own_module_bad_own_module.parts\n",
         [
-            "_CASE.py:1: ModuleNotFoundError: it imports its own module case_own_module_bad_own_module.parts, which is not there"
+            "_CASE.py:1: ModuleNotFoundError: it imports its own module ",
+            "_own_module.parts, which is not there: mend the name, or install case-own-module again",
         ],
     ),
     "another_version": (
