@@ -146,9 +146,12 @@ def test_each_kind_alone_passes_its_own_tests(kind: str, tmp_path) -> None:
         assert all(call_tests(path, tmp_path) for path in files)
 
 
+QUICK = ["prepare.workers=1", "speak.count=0", "export.adapter.enabled=false", "validation.text_gain_utterances=0"]
+
+
 @pytest.mark.slow
 def test_a_recipe_of_all_but_the_model_runs_on_the_tiny_model(tmp_path) -> None:
-    """`--profile smoke`, as the README says, and shorter: the whole way with the components of the plugin."""
+    """`--profile smoke`, as the README says, but short and without speech: the components of the plugin in a run."""
     kinds = [kind for kind in MODULES if kind != "model"]
     folder = written("whole", kinds, tmp_path)
     recipes = folder / "kathrine_whole" / "recipes"
@@ -156,7 +159,7 @@ def test_a_recipe_of_all_but_the_model_runs_on_the_tiny_model(tmp_path) -> None:
         done = run_recipe(
             f'extends = "{recipes / "whole.toml"}"\n',
             profile="smoke",
-            sets=["curriculum.whole.epochs=0.5", "curriculum.whole.even_epochs=0.5", "speak.count=1"],
+            sets=["curriculum.whole.epochs=0.5", "curriculum.whole.even_epochs=0.5", *QUICK],
             catalog=catalog,
             workspace=Workspace.default(),
         )

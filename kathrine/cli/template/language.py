@@ -1,4 +1,4 @@
-"""The language `newname`: what differs from `kathrine.GenericLanguage`, which knows Unicode, tags and alphabets."""
+"""The language `newname`: what differs from `kathrine.GenericLanguage`."""
 
 from __future__ import annotations
 
