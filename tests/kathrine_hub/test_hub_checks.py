@@ -157,7 +157,7 @@ def test_the_hub_is_asked_before_the_first_step(tmp_path: Path) -> None:
             ({"token": TOKEN, "hub": {"repo": "kari/tagged", "tag": "night"}}, ["has 'night' already"]),
             (
                 {"token": TOKEN, "weights": {"base_model": ""}},
-                ["export.weights: the card has no base_model: set `base_"],
+                ["export.weights: the card has no base_model: "],
             ),
             ({"token": TOKEN, "weights": {"license": "beer"}}, ["license 'beer' is not known"]),
             ({"token": TOKEN, "weights": {"card": "datasets"}}, ["warning: export.weights: the card has no datasets"]),
