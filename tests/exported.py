@@ -101,11 +101,12 @@ def finished(
     steps: int = 10,
     language: str | None = None,
     checkpoint: str | Path = "kathrine:tiny",
+    training: Callable[..., object] = train,
 ) -> FinishedRun:
     family = tiny_family(checkpoint)
     model = family.load(workspace(), dtype=dtype)
     claims, trained = claim_and_apply(model, strategies)
-    train(model, claims, trained, steps, language=language)
+    training(model, claims, trained, steps, language=language)
     folder.mkdir(parents=True, exist_ok=True)
     recipe = {
         "run": {"folder": str(folder), "seed": 7},

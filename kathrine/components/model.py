@@ -33,7 +33,7 @@ class Collated(Protocol):
 
     items: what the batch was made of. rows: input rows that mean something; padded_rows: those of the padded
     rectangle. targets: rows with a talker target (frames and ends of speech); target_frames: frames with codes as
-    target.
+    target, the end of speech included where it is one (`ModelFacts.end_is_frame`).
     """
 
     @property
@@ -189,7 +189,10 @@ class ModelFamily(Component):
 
     @abstractmethod
     def facts(self, workspace: Workspace) -> ModelFacts | None:
-        """From the configuration alone, without weights, network or torch; None where it is not at hand."""
+        """From the configuration alone, without weights, network or torch; None where it is not at hand.
+
+        Raises: OtherFamilyError for a checkpoint of another family, so that the others are asked.
+        """
 
     @abstractmethod
     def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:
