@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import kathrine
+
 from kathrine_danish.folder import DanishFolder
 from kathrine_danish.language import Danish
 

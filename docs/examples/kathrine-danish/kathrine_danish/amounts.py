@@ -3,6 +3,7 @@
 import re
 
 from kathrine.textrules import NotSpoken
+
 from kathrine_danish.numbers import SMALL, cardinal, decade, year
 
 UNITS = {
@@ -83,7 +84,7 @@ def fractions(text: str) -> str:
 
 def numbers(text: str) -> str:
     """Decades, ranges, decimals and whole numbers, in this order."""
-    text = _DECADE.sub(lambda found: (f"{cardinal(int(found[1]))} hundrede og " if found[1] else "") + _ten(found), text)
+    text = _DECADE.sub(_decade, text)
     text = _RANGE.sub(" til ", text)
     text = _MINUS.sub("minus ", text)
     text = _DECIMAL.sub(lambda found: f"{cardinal(_whole(found[1]))} komma {_decimals(found[2])}", text)
@@ -126,8 +127,9 @@ def _decimals(written: str) -> str:
     return " ".join(SMALL[int(digit)] for digit in written)
 
 
-def _ten(found: re.Match[str]) -> str:
-    return decade(int(found[2]))
+def _decade(found: re.Match[str]) -> str:
+    century = f"{cardinal(int(found[1]))} hundrede og " if found[1] else ""
+    return century + decade(int(found[2]))
 
 
 def _whole(written: str) -> int:

@@ -4,6 +4,7 @@ import datetime
 import re
 
 from kathrine.textrules import NotSpoken
+
 from kathrine_danish.numbers import cardinal, ordinal, year
 
 MONTHS = (

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import Field
-
 import kathrine
 from kathrine.types import Utterance
+from pydantic import Field
 
 AUDIO = {".wav", ".flac", ".ogg", ".mp3"}
 

@@ -4,6 +4,7 @@ from importlib.resources import files
 
 import kathrine
 from kathrine.generic import GenericOptions
+
 from kathrine_danish import abbreviations, amounts, dates
 from kathrine_danish.sentences import SENTENCES
 

@@ -1,8 +1,8 @@
 """Danish is read aloud as it is said, and refused where it is not known how."""
 
 import pytest
-
 from kathrine.testing import check_language
+
 from kathrine_danish.language import Danish
 from kathrine_danish.numbers import cardinal, ordinal, year
 

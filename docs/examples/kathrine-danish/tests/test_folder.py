@@ -1,11 +1,11 @@
 """The source keeps its contract, and says what is wrong with a folder."""
 
+import kathrine
 import numpy as np
 import pytest
 import soundfile
-
-import kathrine
 from kathrine.testing import check_source, workspace
+
 from kathrine_danish.folder import DanishFolder
 
 
