@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kathrine.components import Exporter, FinishedRun, ModelFamily, SpeechModel, Strategy
+from kathrine.components import Exporter, FinishedRun, ModelFamily, PlannedRun, SpeechModel, Strategy
 from kathrine.components.finish import Speaking
 from kathrine.errors import KathrineError
 from kathrine.progress import SilentProgress
@@ -49,14 +49,25 @@ def finished_run(
     trained_a_little(model, items, trained, steps)
     folder.mkdir(parents=True, exist_ok=True)
     options = family.options.model_dump(mode="json", exclude_none=True)
+    recipe = {
+        "run": {"folder": str(folder), "seed": 7},
+        "model": {family.name: options},
+        "data": [{"source": "manifest", "path": str(folder / "mine.jsonl"), "name": "mine"}],
+        "strategy": {one.label: one.options.model_dump(mode="json", exclude_none=True) for one in strategies},
+    }
     return FinishedRun(
         folder=folder,
-        recipe={
-            "run": {"folder": str(folder), "seed": 7},
-            "model": {family.name: options},
-            "data": [{"source": "manifest", "path": str(folder / "mine.jsonl"), "name": "mine"}],
-            "strategy": {one.label: one.options.model_dump(mode="json", exclude_none=True) for one in strategies},
-        },
+        plan=PlannedRun(
+            name=folder.name,
+            document=recipe,
+            workspace=workspace,
+            family=family,
+            language=language or "",
+            sources={},
+            exporters=(),
+            languages={name: row for strategy in strategies for name, row in strategy.languages().items()},
+        ),
+        recipe=recipe,
         workspace=workspace,
         family=family,
         model=model,

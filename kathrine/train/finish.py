@@ -25,6 +25,7 @@ from kathrine.train.folder import RunFolder, versions
 from kathrine.train.judging import choice_reason
 from kathrine.train.measured import checked_items, once, speaking, text_gain, validation_loss
 from kathrine.train.outcome import every_loss, final_table
+from kathrine.train.readiness import planned_run
 from kathrine.train.sampling import Sampler
 from kathrine.train.state import TrainState
 from kathrine.train.trainable import Trainable
@@ -60,9 +61,9 @@ def finish(end: Finished) -> list[ExportResult]:
     with end.progress.task("measuring how far each part has moved"):
         drift = drift_of(end.model, end.recipe.strategies, end.trainable.claims)
     write_drift(end.folder.path, saved.step, weights_from, drift)
-    exports = export(end, saved, weights_from, drift)
     remove_old_takes(end.folder.samples)
     spoken = end.sampler.speak(end.folder.samples) if end.sampler.wanted else []
+    exports = export(end, saved, weights_from, drift)  # last: their cards let the sentences be heard
     for line in every_loss(end.state, weights_from):
         end.progress.log(line)
     for line in final_table(end.recipe.name, end.folder, end.state, weights_from, spoken, exports):
@@ -135,6 +136,7 @@ def export(end: Finished, saved: Saved, weights_from: str, drift: Mapping[str, A
         return []
     run = FinishedRun(
         folder=end.folder.path,
+        plan=planned_run(end.recipe, end.workspace),
         recipe=end.recipe.document,
         workspace=end.workspace,
         family=end.recipe.model,

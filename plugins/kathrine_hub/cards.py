@@ -1,21 +1,19 @@
-"""Cards: whether one is complete, by kathrine's rule and by the Hub's own."""
+"""Cards: whether one is complete, by kathrine's rule (`kathrine.cards`) and by the Hub's own."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from kathrine.components import Exporter, PlannedRun
+from kathrine.cards import advisable_fields, front_matter, missing_fields
+from kathrine.components import Exporter, PlannedRun, Progress
 from kathrine.errors import KathrineError
 
-FILLED = ("license", "language", "tags")
-"""Fields that no card may leave empty."""
-OF_MODELS = ("base_model", "pipeline_tag", "library_name")
-"""Fields that no card of a model may leave empty; it also says which `datasets` it knows of, which may be none."""
 
-
-def local_card_problems(exporter: Exporter, plan: PlannedRun) -> Iterator[str]:
-    """What a card lacks, in the Hub's own words."""
+def local_card_problems(exporter: Exporter, plan: PlannedRun, progress: Progress) -> Iterator[str]:
+    """What a card lacks. What it may lack is told as a warning."""
     try:
         told = exporter.card_metadata(plan)
     except KathrineError as error:
@@ -23,36 +21,31 @@ def local_card_problems(exporter: Exporter, plan: PlannedRun) -> Iterator[str]:
         return
     if told is None:
         return
-    model = exporter.holds == "model"
-    for name in (*FILLED, *(OF_MODELS if model else ())):
-        if name not in told:
-            yield card_sentence(exporter, f'"{name}" is required')
-        elif not told[name]:
-            yield card_sentence(exporter, f'"{name}" is not allowed to be empty')
-    if model and "datasets" not in told:
-        yield card_sentence(exporter, '"datasets" is required')
-
-
-def card_sentence(exporter: Exporter, message: str) -> str:
-    return f"the card of export.{exporter.label}: {message}; its options in [export.{exporter.label}] say what it tells"
+    for sentence in missing_fields(told, exporter.holds):
+        yield f"export.{exporter.label}: {sentence}"
+    for sentence in advisable_fields(told, exporter.holds):
+        progress.warn(f"export.{exporter.label}: {sentence}")
 
 
 def hub_card_problems(exporter: Exporter, plan: PlannedRun) -> Iterator[str]:
     """What the Hub itself says of a card, beside what `local_card_problems` says."""
-    import yaml
-
     try:
         told = exporter.card_metadata(plan)
     except KathrineError:
         return  # said already
     if told is None:
         return
-    known = set(local_card_problems(exporter, plan))
-    text = yaml.safe_dump(dict(told), allow_unicode=True, sort_keys=False)
-    for message in refused(f"---\n{text}---\n", exporter.holds):
-        sentence = card_sentence(exporter, message)
-        if sentence not in known:
-            yield sentence
+    for message in refused(f"{front_matter(told)}\n", exporter.holds):
+        if not said_already(message, told, exporter):
+            yield f"export.{exporter.label}: the Hub does not take its card: {message}; its options say what it tells"
+
+
+def said_already(message: str, metadata: Mapping[str, Any], exporter: Exporter) -> bool:
+    """Whether the field that a message of the Hub begins with is one that the card lacks by kathrine's rule."""
+    field = re.match(r'"(\w+)"', message)
+    lacks = f"the card has no {field[1]}: " if field is not None else None
+    missing = missing_fields(metadata, exporter.holds)
+    return lacks is not None and any(one.startswith(lacks) for one in missing)
 
 
 def refused(card: str, kind: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kathrine.components import PlannedRun
+from kathrine.components import PlannedRun, Progress
 from kathrine.errors import KathrineError
 from kathrine.hubwrites import is_public, logged_in, refuse_unless_writable, write_errors
 from kathrine_hub.cards import hub_card_problems, local_card_problems
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LATER = "or set enabled = false in this table and upload later with `kathrine push RUN`"
 
 
-def late_problems(options: HubOptions, plan: PlannedRun) -> Iterator[str]:
+def late_problems(options: HubOptions, plan: PlannedRun, progress: Progress) -> Iterator[str]:
     """Sentences about everything that would fail after training; asks the Hub who is logged in, once, and for each
     repository and card."""
     from huggingface_hub import HfApi
@@ -29,7 +29,7 @@ def late_problems(options: HubOptions, plan: PlannedRun) -> Iterator[str]:
     asked = wanted(options, list(plan.exporters))
     exporters = [one for one in plan.exporters if one.label in asked]
     for exporter in exporters:
-        yield from local_card_problems(exporter, plan)
+        yield from local_card_problems(exporter, plan, progress)
     if client_is_offline():
         yield f"HF_HUB_OFFLINE is set, so nothing can be uploaded: unset it, {LATER}"
         return

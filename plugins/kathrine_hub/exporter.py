@@ -47,7 +47,7 @@ class Hub(Exporter):
 
     def before_run(self, plan: PlannedRun, progress: Progress) -> Iterator[str]:
         self._plan, self._progress = plan, progress
-        yield from dict.fromkeys(late_problems(self.options, plan))
+        yield from dict.fromkeys(late_problems(self.options, plan, progress))
 
     # ----------------------------------------------------------------------- while the run goes on
 

@@ -110,7 +110,7 @@ def part(
             labels = [layout.root, *(label for label, what in layout.folders.items() if what == "export")]
             layout = arrange(labels, [one for one in layout.folders if one in OWN], False, there.index["root"])
         with staging(wish.run, f"{name}upload") as tree:
-            stage(layout, wish.run, wish.own, by_label, tree, target.location)
+            stage(layout, wish.run, wish.own, by_label, tree, target.location, progress)
             what = ", ".join([layout.root, *layout.folders] if layout.root else layout.folders)
             message = f"{wish.name}, step {wish.step}: {what}"
             commit, files = upload(api, target, there, tree, layout, wish.name, wish.complete, message, progress)

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kathrine.components import Exporter
+from kathrine.components import Exporter, Progress
 from kathrine.corpus.files import link_or_copy, write_json
 from kathrine.corpus.keys import file_digest
 from kathrine.errors import KathrineError
 from kathrine.hublayout import CHECKPOINTS, COMPLETE, LOGS, STATE
+from kathrine.progress import SilentProgress
 from kathrine.train.checkpoint import kept_reasons, saved_checkpoints
 
 PLACE = ".hub"
@@ -81,10 +82,14 @@ def place_folder(source: Path, target: Path) -> None:
             place(path, target / path.relative_to(source))
 
 
-def stage_export(exporter: Exporter, run: Path, source: Path, target: Path, location: str) -> None:
-    """An export's folder, with its card written for the place where it will lie."""
+def stage_export(exporter: Exporter, run: Path, source: Path, target: Path, location: str, progress: Progress) -> None:
+    """An export's folder, with its card written for the place where it will lie; one edited by hand stays, and is
+    told."""
     place_folder(source, target)
-    exporter.refresh_card(run, target, location)
+    told = SilentProgress()
+    exporter.refresh_card(run, target, location, told)
+    for line in told.warned:
+        progress.warn(line.replace(str(target), str(source)))  # the copy is of no use to anybody
 
 
 def stage_logs(run: Path, target: Path) -> None:
@@ -128,7 +133,15 @@ def snapshot(run: Path, target: Path) -> None:
     stage_logs(run, target)
 
 
-def stage(layout: Layout, run: Path, hub: Path, exporters: Mapping[str, Exporter], tree: Path, location: str) -> None:
+def stage(
+    layout: Layout,
+    run: Path,
+    hub: Path,
+    exporters: Mapping[str, Exporter],
+    tree: Path,
+    location: str,
+    progress: Progress,
+) -> None:
     """Lay out all of an upload.
 
     Given: run, the run's folder; hub, this exporter's own, which holds exported checkpoints; location, address of the
@@ -137,12 +150,12 @@ def stage(layout: Layout, run: Path, hub: Path, exporters: Mapping[str, Exporter
     for label in (layout.root, *(name for name, what in layout.folders.items() if what == "export")):
         if label:
             below = "" if label == layout.root else f"{label}/"
-            stage_export(exporters[label], run, run / "export" / label, tree / below, location + below)
+            stage_export(exporters[label], run, run / "export" / label, tree / below, location + below, progress)
     if STATE in layout.folders:
         stage_state(run, tree / STATE)
     if LOGS in layout.folders:
         stage_logs(run, tree / LOGS)
     if CHECKPOINTS in layout.folders:
-        place_folder(hub / CHECKPOINTS, tree / CHECKPOINTS)
-        for one in sorted((tree / CHECKPOINTS).iterdir()):
-            exporters[layout.root].refresh_card(run, one, f"{location}{CHECKPOINTS}/{one.name}/")
+        for one in sorted((hub / CHECKPOINTS).iterdir()):
+            below = f"{CHECKPOINTS}/{one.name}/"
+            stage_export(exporters[layout.root], run, one, tree / below, location + below, progress)

@@ -26,6 +26,11 @@ def _(bench: Bench) -> None:
     check_model_family(tiny_family(TINY), bench.workspace)
 
 
+@made("model", "csm")
+def _(bench: Bench) -> None:
+    check_model_family(bench.make(checkpoint="kathrine:tiny-csm"), bench.workspace)
+
+
 @made("strategy", "freeze")
 def _(bench: Bench) -> None:
     check_strategy(bench.make(lr=1e-4, last_layers=1, parts=["sub_talker"]), tiny_family(TINY), bench.workspace)

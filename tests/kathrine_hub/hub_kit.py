@@ -47,11 +47,12 @@ class Weights(Exporter):
         if self.options.card == "none":
             return None
         told = {"base_model": self.options.base_model, "license": self.options.license, "language": ["no"],
-                "pipeline_tag": "text-to-speech", "library_name": "kathrine", "datasets": [], "tags": ["toy"]}
+                "pipeline_tag": "text-to-speech", "library_name": "kathrine", "datasets": ["toy/words"],
+                "tags": ["toy"], "task_categories": ["text-to-speech"]}
         told.pop(self.options.card, None)
         return told
 
-    def refresh_card(self, run, folder, location=""):
+    def refresh_card(self, run, folder, location="", progress=None):
         facts = json.loads((folder / "facts.json").read_text())
         (folder / "README.md").write_text(
             f"---\\nbase_model: {self.options.base_model}\\nlicense: apache-2.0\\n---\\n# {facts['step']}\\n"

@@ -100,6 +100,7 @@ def test_names_of_branches_and_tags() -> None:
     assert not name_problem("v{step}") and name_problem("a/b") and name_problem("x.lock") and name_problem("{run")
 
 
+TALE = {"corpus_repo": "kari/tale"}
 BEFORE = """
 import dataclasses, json, os, sys
 from kathrine import PlannedRun, Workspace
@@ -114,11 +115,17 @@ for case in json.loads(sys.argv[1]):
     os.environ.pop("HF_TOKEN", None)
     os.environ.update({"HF_TOKEN": case["token"]} if case.get("token") else {})
     hub = Hub(HubOptions(**{"repo": "kari/norsk", **case.get("hub", {})}))
-    others = [Weights(Weights.Options(**case.get("weights", {})))]
+    others = [] if "real" in case else [Weights(Weights.Options(**case.get("weights", {})))]
+    for name, options in case.get("real", {}).items():
+        component = catalog.component("exporter", name)
+        others.append(component(component.Options(**options)))
     others += [Table(Table.Options(**case["table"]))] if "table" in case else []
     run = {"run": {"folder": "runs/" + case.get("run", "night")}}
-    plan = PlannedRun("toy", run, Workspace.default(), ToyFamily(), "norwegian", {}, [*others, hub])
-    told.append(list(hub.before_run(plan, SilentProgress())))
+    sources = {name: catalog.component("source", name)() for name in case.get("sources", ["npsc", "librivox"])}
+    codes = case.get("codes", ["no", "nb"])
+    plan = PlannedRun("toy", run, Workspace.default(), ToyFamily(), "norwegian", sources, [*others, hub], codes)
+    progress = SilentProgress()
+    told.append([*hub.before_run(plan, progress), *(f"warning: {line}" for line in progress.warned)])
 print(json.dumps(told))
 """
 
@@ -148,16 +155,36 @@ def test_the_hub_is_asked_before_the_first_step(tmp_path: Path) -> None:
             ({"token": TOKEN, "hub": {"repo": "kari/open"}}, ["kari/open exists and is public"]),
             ({"token": TOKEN, "hub": {"repo": "kari/open", "private": False}}, []),
             ({"token": TOKEN, "hub": {"repo": "kari/tagged", "tag": "night"}}, ["has 'night' already"]),
-            ({"token": TOKEN, "weights": {"base_model": ""}}, ['"base_model" is not allowed to be empty']),
+            (
+                {"token": TOKEN, "weights": {"base_model": ""}},
+                ["export.weights: the card has no base_model: set `base_"],
+            ),
             ({"token": TOKEN, "weights": {"license": "beer"}}, ["license 'beer' is not known"]),
-            ({"token": TOKEN, "weights": {"card": "datasets"}}, ['"datasets" is required']),
+            ({"token": TOKEN, "weights": {"card": "datasets"}}, ["warning: export.weights: the card has no datasets"]),
             ({"token": TOKEN, "weights": {"card": "none"}}, []),
             (
-                {"weights": {"base_model": ""}, "hub": {"corpus_repo": "kari/tale"}, "table": {"card": "license"}},
+                {"weights": {"base_model": ""}, "hub": {"corpus_repo": "kari/tale"}, "table": {"card": "tags"}},
                 [
-                    'export.weights: "base_model" is not allowed to be empty',
-                    'export.table: "license" is required',
+                    "export.weights: the card has no base_model",
+                    "export.table: the card has no tags",
                     "nobody is logged in",
+                ],
+            ),
+            # kathrine's own exporters; their sources are of the Hub
+            ({"token": TOKEN, "real": {"adapter": {}, "merged": {}, "corpus": {}}, "hub": TALE}, []),
+            (
+                {"token": TOKEN, "real": {"adapter": {"license": "beer"}, "merged": {"languages": ["nynorsk"]}}},
+                [
+                    "export.adapter: the Hub does not take its card: license 'beer' is not known",
+                    "export.merged: the Hub does not take its card: language 'nynorsk' is no ISO 639 code",
+                ],
+            ),
+            (
+                {"token": TOKEN, "real": {"merged": {}, "corpus": {}}, "hub": TALE, "codes": [], "sources": []},
+                [
+                    "export.merged: the card has no language: set `languages` of the export",
+                    "export.corpus: the card has no language",
+                    "warning: export.merged: the card has no datasets",
                 ],
             ),
         ]
