@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from kathrine import components, types
 from kathrine.catalog import KINDS, Catalog
@@ -39,6 +39,8 @@ What components and hooks are given and return: frozen dataclasses for the most 
 Names of arrays and tensors end in their shape.
 
 {legend}
+
+{words}
 """
 
 OTHERS: tuple[type, ...] = (
@@ -98,14 +100,18 @@ def contract(kind: str, base: type[Component], options: type[Options], hook: str
 
 def types_page() -> str:
     """Markdown of `docs/reference/types.md`: everything that components and hooks are given and return."""
-    legend = doc_of(types).partition("\n\n")[2]
-    parts = [GENERATED, _TYPES_HEAD.format(legend=legend.replace("This module imports", "`kathrine.types` imports"))]
+    legend = doc_of(types).partition("\n\n")[2].replace("This module imports", "`kathrine.types` imports")
+    words = [f"`{name}` is {_choice(value)}." for name, value in vars(types).items() if get_origin(value) is Literal]
+    parts = [GENERATED, _TYPES_HEAD.format(legend=legend, words=" ".join(words))]
     for one in documented_types():
-        fields = [f"- `{name}: {kind}`{default}" for name, kind, default in _fields(one)]
-        methods = "" if dataclasses.is_dataclass(one) else _methods(one)
-        body = "\n".join(fields) + "\n" if fields else ""
-        parts.append(f"## {one.__name__}\n\n`{_importable(one)}`. {doc_of(one)}\n\n{body}{methods}".rstrip() + "\n")
+        fields = "".join(f"- `{name}: {kind}`{default}\n" for name, kind, default in _fields(one))
+        body = f"{fields}{_methods(one)}"
+        parts.append(f"## {one.__name__}\n\n`{_importable(one)}`. {doc_of(one)}\n\n{body}".rstrip() + "\n")
     return "\n".join(parts)
+
+
+def _choice(literal: Any) -> str:
+    return " or ".join(f'`"{word}"`' for word in get_args(literal))
 
 
 def documented_types() -> list[type]:
@@ -140,7 +146,12 @@ def _methods(owner: type) -> str:
         default = vars(owner).get(name)
         lines.append(f"- `{name} = {default!r}`: {indented(doc)}")
     for name, value in vars(owner).items():
+        if isinstance(value, property) and name[0] != "_":
+            told = f": {indented(doc_of(value))}" if value.__doc__ else ""
+            lines.append(f"- `{name}: {inspect.signature(value.fget).return_annotation}`{told}")  # type: ignore[arg-type]
         function = inspect.unwrap(value.__func__) if isinstance(value, classmethod) else value
+        if name == "__call__" and not inspect.isabstract(owner):
+            lines.append(f"- `{signature(function)}`")
         if name.startswith("_") or not inspect.isfunction(function) or not function.__doc__:
             continue
         must = " **Required.**" if getattr(function, "__isabstractmethod__", False) else ""

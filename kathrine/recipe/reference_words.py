@@ -76,10 +76,9 @@ def attribute_docs(owner: type) -> Mapping[str, str]:
     assert isinstance(body, ast.ClassDef)
     found = {}
     for one, below in zip(body.body, body.body[1:], strict=False):
-        named = isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
         text = below.value if isinstance(below, ast.Expr) else None
-        if named and isinstance(text, ast.Constant) and isinstance(text.value, str):
-            found[one.target.id] = inspect.cleandoc(text.value)  # type: ignore[union-attr]
+        if isinstance(one, ast.AnnAssign) and isinstance(text, ast.Constant) and isinstance(text.value, str):
+            found[ast.unparse(one.target)] = inspect.cleandoc(text.value)
     return found
 
 
