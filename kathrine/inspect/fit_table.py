@@ -30,8 +30,9 @@ HEAD_KEPT = 4
 """For each logit: the log-softmax, float32, from the end of the head to its backward pass."""
 HEAD_BACKWARD = 8
 """For each logit, on top of that: the gradients of both halves of the cross entropy, float32."""
-BASE_KEPT = 12
-"""For each logit where a loss compares with the model before training: its logits and two log-softmaxes, float32."""
+BASE_KEPT, BASE_FORWARD = 8, 20
+"""For each logit where a loss compares with the model before training (`base_kl`): a log-softmax and the base's
+probabilities until the backward pass, float32; and while the loss is computed five such tensors."""
 STATISTIC = 4
 """Of each normalised row, and of each row and head of attention: one float32 number."""
 
