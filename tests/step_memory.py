@@ -27,7 +27,7 @@ from kathrine.train.trainable import make_trainable
 from kathrine.types import Example, PromptedExample
 from kathrine_qwen3_tts.bodies import model_bodies
 from kathrine_qwen3_tts.census import parameter_census
-from kathrine_qwen3_tts.config import codec_config
+from kathrine_qwen3_tts.config import codec_config, known_config
 from kathrine_qwen3_tts.family import model_facts
 from kathrine_qwen3_tts.model import DTYPES, Qwen3TtsModel
 from kathrine_qwen3_tts.network import load_network
@@ -63,6 +63,24 @@ class Peak(TorchDispatchMode):
             if isinstance(leaf, torch.Tensor):
                 self.note(leaf)
         return out
+
+
+def released_config(
+    name: str, layers: int | None = None, sub_layers: int | None = None, text_rows: int | None = None
+) -> dict[str, Any]:
+    """The configuration of a released model, with fewer layers and a shorter text table where these are given."""
+    config = deepcopy(known_config(name))
+    assert config is not None
+    talker = config["talker_config"]
+    if layers is not None:
+        talker["num_hidden_layers"] = layers
+    if sub_layers is not None:
+        talker["code_predictor_config"]["num_hidden_layers"] = sub_layers
+    if text_rows is not None:
+        talker["text_vocab_size"] = text_rows
+        for place, key in enumerate(("tts_bos_token_id", "tts_eos_token_id", "tts_pad_token_id"), start=1):
+            config[key] = text_rows - place
+    return config
 
 
 def random_model(config: dict[str, Any], precision: str, device: str = "cpu") -> Qwen3TtsModel:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kathrine.inspect import fit_table as table
 from kathrine.inspect.fit_layers import Setting, layers_of
-from kathrine.types import Body, ParameterSpec
+from kathrine.types import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ class _Walk:
     def run(self) -> None:
         setting = self.setting
         everything = setting.trained * table.FLOAT32
-        largest = max((spec.count for spec in (*setting.in_place, *self._added())), default=0) * table.FLOAT32
+        counts = self._counts()
+        largest = max(counts, default=0) * table.FLOAT32
         if setting.base:  # weights trained in place are swapped for copies of their first values
             swapped = sum(spec.count for spec in setting.in_place) * table.FLOAT32
             self.note("the model before training", swapped + self._base_logits())
@@ -82,10 +83,15 @@ class _Walk:
         # a table that is looked up twice gets its gradient twice before both are added
         self.gradients, self.held = everything, 0.0
         self.note("the last gradients", largest if setting.in_place else 0)
-        self.note("the optimizer", 0 if setting.gpu else table.CPU_STEP * largest)
+        pairs = zip([0, *counts], counts, strict=False)
+        step = max((before + table.CPU_STEP * count for before, count in pairs), default=0) * table.FLOAT32
+        self.note("the optimizer", 0 if setting.gpu else step)
 
-    def _added(self) -> list[ParameterSpec]:
-        return [spec for claim in self.setting.claims for spec in claim.adds]
+    def _counts(self) -> list[int]:
+        """Of each trained tensor, in the order of the optimizer."""
+        size = {spec.name: spec.count for spec in self.setting.in_place}
+        claims = self.setting.claims
+        return [n for one in claims for n in (*(size[name] for name in one.trains), *(new.count for new in one.adds))]
 
     def _base_logits(self) -> float:
         return (self.setting.width + table.FLOAT32) * self.setting.logits(self.setting.bodies[0])
@@ -93,6 +99,7 @@ class _Walk:
     def forward(self) -> None:
         setting, outputs = self.setting, 0.0
         cast = table.FLOAT32 if setting.mixed else 0
+        self.held += self._copies_in_front()
         for body in setting.running:
             hidden, positions, logits = body.hidden, setting.positions(body), setting.logits(body)
             for layer in self.layers[body.part]:
@@ -102,8 +109,9 @@ class _Walk:
                     working = setting.width * (2 * hidden + (table.GATED + 1) * body.inner) * positions
                     self.note(f"the layers of {body.part}, forward", outputs + working)
             self.held += self._top(body) * positions + self._head_copies(body)
-            self.note(f"the heads of {body.part}, forward", outputs + (setting.width + cast + table.HEAD_KEPT) * logits)
-            self.held += table.HEAD_KEPT * logits
+            beside = outputs + (setting.width + cast + table.HEAD_KEPT) * logits + setting.width * hidden * positions
+            self.note(f"the heads of {body.part}, forward", beside)
+            self.held += table.HEAD_KEPT * logits if self._learns(body) else 0
             if body.positions is None:  # given to every loss
                 outputs += setting.width * (logits + hidden * (setting.load.targets + setting.load.frames))
                 outputs += table.FLOAT32 * logits if setting.base else 0
@@ -117,8 +125,10 @@ class _Walk:
     def backward(self, body: Body) -> None:
         setting = self.setting
         positions, logits, layers = setting.positions(body), setting.logits(body), self.layers[body.part]
-        self.note(f"the heads of {body.part}, backward", table.HEAD_BACKWARD * logits)
-        self.held -= (table.HEAD_KEPT + (table.BASE_KEPT if setting.base and body.positions is None else 0)) * logits
+        if self._learns(body):
+            self.note(f"the heads of {body.part}, backward", table.HEAD_BACKWARD * logits)
+            self.held -= table.HEAD_KEPT * logits
+        self.held -= table.BASE_KEPT * logits if setting.base and body.positions is None else 0
         self.held -= self._head_copies(body)
         self.gradients = self._reached(body.head_part)
         norm = table.NORM_BACKWARD * body.hidden
@@ -141,11 +151,25 @@ class _Walk:
         for part in body.tables:
             self.gradients = self._reached(part)
 
+    def _learns(self, body: Body) -> bool:
+        """Whether a gradient comes to the heads of a body, or through them."""
+        own = any(spec.part == body.head_part for spec in self.setting.in_place)
+        return own or self.layers[body.part][-1].kept > 0
+
     def _plus(self, count: int) -> int:
         return min(self.setting.trained * table.FLOAT32, self.gradients + count * table.FLOAT32)
 
     def _reached(self, part: str) -> int:
         return self._plus(sum(spec.count for spec in self.setting.in_place if spec.part == part))
+
+    def _copies_in_front(self) -> int:
+        """In bf16, of trained weights that are multiplied in front of all layers, such as a projection."""
+        setting = self.setting
+        elsewhere = {part for body in setting.bodies for part in (body.part, body.head_part, *body.tables)}
+        if not setting.mixed:
+            return 0
+        in_front = [spec for spec in setting.in_place if spec.part not in elsewhere and len(spec.shape) == 2]
+        return table.BFLOAT16 * sum(spec.count for spec in in_front)
 
     def _head_copies(self, body: Body) -> int:
         if not self.setting.mixed:

@@ -107,7 +107,8 @@ def fit_of(plan: Plan, workspace: Workspace, gpu: Gpu) -> Fit:
         checkpoint = recipe.model.options.checkpoint
         if recipe.model.parameters(workspace) is None:
             raise KathrineError(
-                f"--fit: the configuration of {checkpoint} is not at hand", "run `kathrine prepare`: it fetches the model"
+                f"--fit: the configuration of {checkpoint} is not at hand",
+                "run `kathrine prepare`: it fetches the model",
             )
         raise KathrineError(
             f"--fit: memory and time are not known for the model family {recipe.model.name}",

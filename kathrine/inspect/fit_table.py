@@ -39,7 +39,8 @@ STATISTIC = 4
 CPU_MASK, GPU_MASK = 4, 1
 """A cell of dropout's mask: a float32 number on the CPU, a byte on CUDA."""
 CPU_STEP = 2
-"""Copies of the largest trained tensor that AdamW makes on the CPU; on CUDA it is fused and makes none."""
+"""Copies of a trained tensor that AdamW makes on the CPU while one of the tensor before is still there; on CUDA it is fused
+and makes none."""
 GPU_WORKSPACE = 32 * 2**20
 """Of cuBLAS (32 MiB on Hopper, 8 on others), in the caching allocator."""
 
