@@ -1,7 +1,7 @@
 """The memory that a training step really takes, measured: what tests and the benchmark compare the estimate with.
 
-On the CPU every storage that an operation gives is counted from its birth to its end, so the peak is exact to the byte; what
-kernels take for themselves inside of one operation is not seen. On CUDA torch's own allocator is asked.
+On the CPU every storage that an operation gives is counted from its birth to its end, so the peak is exact to the
+byte; what kernels take for themselves inside of one operation is not seen. On CUDA torch's own allocator is asked.
 """
 
 from __future__ import annotations

@@ -69,9 +69,9 @@ class Strategy(Component):
     def kept_per_row(self, inputs: int, outputs: int, mixed: bool, mask: int) -> tuple[float, bool]:
         """What one adapted linear layer keeps for the backward pass, for the memory estimate of `kathrine check --fit`.
 
-        Given: its widths; mixed, whether it computes in bf16 beside float32 weights; mask, bytes of one cell of dropout's
-        mask on the device. Returns: bytes of one row that are the adapter's own; and whether it keeps the layer's input
-        itself, which all adapters of that input share. By default: a copy of its input.
+        Given: its widths; mixed, whether it computes in bf16 beside float32 weights; mask, bytes of one cell of
+        dropout's mask on the device. Returns: bytes of one row that are the adapter's own; and whether it keeps the
+        layer's input itself, which all adapters of that input share. By default: a copy of its input.
         """
         return (2.0 if mixed else 4.0) * inputs, False
 

@@ -1,8 +1,8 @@
 """How much memory a step takes, by a formula: from sizes, claims and a batch alone. No torch.
 
-A step is walked through as it is computed: body after body forward, then backward. What is kept for the backward pass, what
-gradients have come so far and what a moment needs beside them are added up at each place, and the highest sum is the peak.
-docs/fit.md tells the formula in words.
+A step is walked through as it is computed: body after body forward, then backward. What is kept for the backward
+pass, what gradients have come so far and what a moment needs beside them are added up at each place, and the highest
+sum is the peak. docs/fit.md tells the formula in words.
 """
 
 from __future__ import annotations

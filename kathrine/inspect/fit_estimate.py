@@ -23,8 +23,8 @@ SHORT_SECONDS, SHORT_REFERENCE, SMALL_SHARE = 10.0, 5.0, 0.25
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a recipe's model before it is loaded. seconds: of the longest utterance; share: limit of the share
-    of frames that losses put through the sub-talker."""
+    """What is known of a recipe's model before it is loaded. seconds: of the longest utterance; share: limit of the
+    share of frames that losses put through the sub-talker."""
 
     bodies: tuple[Body, ...]
     specs: tuple[ParameterSpec, ...]

@@ -30,9 +30,9 @@ class Load:
 class Setting:
     """All that the memory of a step depends on.
 
-    strategies: by label, asked what their adapters keep. mixed: bf16 beside float32, else float32 throughout. sub_share:
-    share of target frames that go through bodies with positions of their own. base: whether a loss compares with the
-    model before training. accumulation: forward passes of an update. gpu: CUDA, else the CPU.
+    strategies: by label, asked what their adapters keep. mixed: bf16 beside float32, else float32 throughout.
+    sub_share: share of target frames that go through bodies with positions of their own. base: whether a loss
+    compares with the model before training. accumulation: forward passes of an update. gpu: CUDA, else the CPU.
     """
 
     bodies: tuple[Body, ...]

@@ -39,8 +39,8 @@ STATISTIC = 4
 CPU_MASK, GPU_MASK = 4, 1
 """A cell of dropout's mask: a float32 number on the CPU, a byte on CUDA."""
 CPU_STEP = 2
-"""Copies of a trained tensor that AdamW makes on the CPU while one of the tensor before is still there; on CUDA it is fused
-and makes none."""
+"""Copies of a trained tensor that AdamW makes on the CPU while one of the tensor before is still there; on CUDA it is
+fused and makes none."""
 GPU_WORKSPACE = 32 * 2**20
 """Of cuBLAS (32 MiB on Hopper, 8 on others), in the caching allocator."""
 
@@ -108,7 +108,7 @@ def find_gpu(wanted: str) -> Gpu:
     """
     size = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(gi?b?)?", wanted.strip().lower())
     # without a unit, 24 is a size and 4090 a name
-    if size and 0 < float(size[1]) and (size[2] or float(size[1]) < LARGEST_PLAIN):
+    if size and float(size[1]) > 0 and (size[2] or float(size[1]) < LARGEST_PLAIN):
         return Gpu(f"{float(size[1]):g} GB", round(float(size[1]) * 2**30), None, None)
     key = _plain(wanted)
     exact = [gpu for gpu in GPUS if _plain(gpu.name) == key]

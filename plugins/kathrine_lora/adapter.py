@@ -69,9 +69,10 @@ def adapter_row_bytes(
 ) -> tuple[float, bool]:
     """What one adapted layer keeps of each row for the backward pass, and whether it keeps the layer's own input.
 
-    Given: mixed, whether it computes in bf16 beside float32 weights; mask, bytes of one cell of dropout's mask. Dropout
-    keeps its mask, A the input that is left, B what A gives. In bf16 the adapter's input is a copy of its own (peft makes
-    it float32, autocast bf16 again). DoRA also keeps what the frozen weight and the adapter give, to scale their sum.
+    Given: mixed, whether it computes in bf16 beside float32 weights; mask, bytes of one cell of dropout's mask.
+    Dropout keeps its mask, A the input that is left, B what A gives. In bf16 the adapter's input is a copy of its own
+    (peft makes it float32, autocast bf16 again). DoRA also keeps what the frozen weight and the adapter give, to
+    scale their sum.
     """
     width = 2 if mixed else 4
     own = float(width * r)
