@@ -57,7 +57,7 @@ def usual_load(recipe: Recipe, frames_per_second: float, seconds: float) -> Load
     reference = prompt.in_context * min(seconds, prompt.max_reference_seconds)
     text = (1 - prompt.streamed) * table.TOKENS_PER_SECOND * (seconds + reference)
     rows = (seconds + reference) * frames_per_second + text + table.PROMPT_ROWS
-    items = batch.examples if batch.examples is not None else max(1, round((batch.frames or 1) / rows))
+    items = batch.examples if batch.examples is not None else max(1, int((batch.frames or 1) / rows))
     frames = round(items * seconds * frames_per_second)
     return Load(items, round(items * rows), round(rows), frames + items, frames)
 
