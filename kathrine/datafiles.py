@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kathrine.components import SourceContext
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+SYNTHETIC_VOICES = "voices of a speech synthesiser, which belong to nobody"
+"""Of the bundled samples."""
 
 
 class DataFiles(ABC):
@@ -83,6 +85,17 @@ def open_files(
         f"root '{root}' is no folder and no dataset id of the Hub",
         "give a folder that exists, an id of the form owner/name, or a bundled sample such as kathrine:npsc",
     )
+
+
+def hub_datasets(root: str) -> tuple[str, ...]:
+    """The dataset id that a `root` names, by the rules of `open_files`; none for a folder and a bundled sample."""
+    local = root.startswith("kathrine:") or Path(root).expanduser().exists()
+    return (root,) if not local and HUB_ID.fullmatch(root) else ()
+
+
+def voices_of(root: str, voices: str) -> str:
+    """What a source says of its voices: `voices` for the corpus itself, the truth for a bundled sample of it."""
+    return SYNTHETIC_VOICES if root.startswith("kathrine:") else voices
 
 
 def bundled_samples() -> Path:

@@ -29,6 +29,10 @@ class KathrineError(Exception):
         return "; ".join(part for part in (self.message, self.hint) if part)
 
 
+class OtherFamilyError(KathrineError):
+    """A checkpoint is of another model family than the one that was asked to read it."""
+
+
 class RecipeError(KathrineError):
     """Every problem of a recipe at once, each with its place.
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from kathrine.datafiles import DataFiles, safe_name, write_atomically
 from kathrine.errors import KathrineError
+from kathrine.hublayout import INDEX, read_index
 from kathrine.workspace import Workspace
 
 
@@ -191,9 +192,9 @@ def bar_for(advance: Callable[[float], Any] | None) -> type:
 
 
 @contextmanager
-def hub_errors(what: str) -> Iterator[None]:
-    """Turn the Hub client's errors into one sentence and a remedy. `what`: the repository or file asked
-    for."""
+def hub_errors(what: str, place: str = "set root to a local folder in its layout") -> Iterator[None]:
+    """Turn the Hub client's errors into one sentence and a remedy. `what`: the repository or file asked for. `place`:
+    what to do instead of fetching it."""
     from huggingface_hub import errors
 
     try:
@@ -201,7 +202,7 @@ def hub_errors(what: str) -> Iterator[None]:
     except errors.GatedRepoError as problem:
         raise KathrineError(
             f"{what} is behind terms that must be accepted first",
-            "accept them on the dataset's page, then log in with `hf auth login`",
+            "accept them on its page on the Hub, then log in with `hf auth login`",
         ) from problem
     except errors.RepositoryNotFoundError as problem:
         raise KathrineError(
@@ -213,7 +214,7 @@ def hub_errors(what: str) -> Iterator[None]:
     except errors.LocalEntryNotFoundError as problem:
         raise KathrineError(
             f"{what} is not in the workspace and can not be fetched",
-            "run once with a network (and without run.offline), or set root to a local folder",
+            f"run once with a network (and without run.offline), or {place}",
         ) from problem
     except errors.EntryNotFoundError as problem:
         raise KathrineError(f"{what}: there is no such file", "set another revision, or another root") from problem
@@ -227,17 +228,25 @@ def hub_errors(what: str) -> Iterator[None]:
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise KathrineError(
             f"{what} could not be fetched: {reason}",
-            "try again (what is complete is kept), or set root to a local folder in the same layout",
+            f"try again (what is complete is kept), or {place}",
         ) from problem
 
 
 def fetch_model_folder(
-    repo: str, revision: str, folder: str, cache: Path, say: Callable[[str], Any], offline: bool = False
+    repo: str,
+    revision: str,
+    folder: str,
+    cache: Path,
+    say: Callable[[str], Any],
+    offline: bool = False,
+    only: Sequence[str] = (),
 ) -> Path:
-    """A model repository, or one folder of it, as a local folder; what is in the cache is not fetched again.
+    """A model repository, or one folder of it, as a local folder; what is in the cache is not fetched again. Of a
+    repository that kathrine uploaded to, the root is what lies there, without the folders beside it.
 
-    Given: revision, branch, tag or commit, empty for main; cache, the client's. Raises: KathrineError that lists the
-    folders of the repository where the one asked for is not among them.
+    Given: revision, branch, tag or commit, empty for main; cache, the client's; only, patterns of the file names to
+    fetch, empty for all. Raises: KathrineError that lists the folders of the repository where the one asked for is not
+    among them.
     """
     from huggingface_hub import HfApi, snapshot_download
 
@@ -246,17 +255,19 @@ def fetch_model_folder(
     folder = folder.strip("/")
     if not offline:
         say(f"fetching {what}{f'/{folder}' if folder else ''} from the Hub")
-        with hub_errors(what):
+        with hub_errors(what, "name a local folder"):
             names = HfApi().list_repo_files(repo, revision=revision or None)
         if folder and not any(name.startswith(f"{folder}/") for name in names):
             folders = sorted({name.rpartition("/")[0] for name in names if "/" in name})
             raise KathrineError(f"{what} has no folder {folder}", f"it has: {', '.join(folders) or 'no folders'}")
-    with hub_errors(what):
+    with hub_errors(what, "name a local folder"):
+        beside = [] if folder or offline or INDEX not in names else _folders_beside(repo, revision, cache)
         snapshot = snapshot_download(
             repo,
             revision=revision or None,
             cache_dir=cache,
-            allow_patterns=[f"{folder}/*"] if folder else None,
+            allow_patterns=[f"{folder}/{name}" if folder else name for name in only or ("*",)],
+            ignore_patterns=[f"{name}/*" for name in beside],
             local_files_only=offline,
             tqdm_class=bar_for(None),
         )
@@ -285,3 +296,11 @@ def hub_problem(repo: str, revision: str = "main", kind: str = "dataset", second
     except KathrineError as error:
         return error.sentence
     return ""
+
+
+def _folders_beside(repo: str, revision: str, cache: Path) -> list[str]:
+    """Folders of a repository that are no part of what lies at its root, by its index."""
+    from huggingface_hub import hf_hub_download
+
+    path = hf_hub_download(repo, INDEX, revision=revision or None, cache_dir=cache, tqdm_class=bar_for(None))
+    return list(read_index(Path(path)).get("folders", {}))

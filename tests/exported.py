@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tiny_training import claim_and_apply, made_up, prompted, tiny_family, train, workspace
 
-from kathrine import FinishedRun, ModelFamily, SpeechModel, Strategy
+from kathrine import FinishedRun, ModelFamily, PlannedRun, SpeechModel, Strategy
 from kathrine.components.finish import Speaking
 from kathrine.train.folder import versions
 from kathrine.types import Sampling, SpeechRequest, Spoken
+from kathrine_librivox.source import LibrivoxSource
+from kathrine_npsc.source import NpscSource
 
 
 class Quiet:
@@ -76,6 +79,20 @@ def speaking(language: str | None, frames: int = 6) -> Speaking:
     return speak
 
 
+def planned(name: str, recipe: dict[str, Any], language: str | None, family: ModelFamily | None = None) -> PlannedRun:
+    """What was known before a run on two corpora."""
+    return PlannedRun(
+        name=name,
+        document=recipe,
+        workspace=workspace(),
+        family=family or tiny_family(),
+        language=language or "",
+        sources={"npsc": NpscSource(), "librivox": LibrivoxSource()},
+        exporters=(),
+        codes=("no", "nb") if language == "norwegian" else (),
+    )
+
+
 def finished(
     folder: Path,
     strategies: list[Strategy],
@@ -84,19 +101,22 @@ def finished(
     steps: int = 10,
     language: str | None = None,
     checkpoint: str | Path = "kathrine:tiny",
+    training: Callable[..., object] = train,
 ) -> FinishedRun:
     family = tiny_family(checkpoint)
     model = family.load(workspace(), dtype=dtype)
     claims, trained = claim_and_apply(model, strategies)
-    train(model, claims, trained, steps, language=language)
+    training(model, claims, trained, steps, language=language)
     folder.mkdir(parents=True, exist_ok=True)
+    recipe = {
+        "run": {"folder": str(folder), "seed": 7},
+        "model": {"qwen3_tts": {"checkpoint": "kathrine:tiny"}},
+        "data": [{"source": "manifest", "path": str(folder / "mine.jsonl")}],
+    }
     return FinishedRun(
         folder=folder,
-        recipe={
-            "run": {"folder": str(folder), "seed": 7},
-            "model": {"qwen3_tts": {"checkpoint": "kathrine:tiny"}},
-            "data": [{"source": "manifest", "path": str(folder / "mine.jsonl")}],
-        },
+        plan=planned(folder.name, recipe, language, family),
+        recipe=recipe,
         workspace=workspace(),
         family=family,
         model=model,
@@ -110,8 +130,8 @@ def finished(
         speak=speaking(language),
         language=language or "",
         data=[
-            {"entry": "npsc", "hours": 39.5, "licence": ["CC0-1.0"], "splits": {"train": 3}},
-            {"entry": "librivox", "hours": 4.25, "licence": "PD"},
+            {"name": "npsc", "hours": 39.5, "licence": ["CC0-1.0"], "splits": {"train": {"utterances": 3}}},
+            {"name": "librivox", "hours": 4.25, "licence": "PD"},
         ],
         profile="smoke",
         versions=versions(),

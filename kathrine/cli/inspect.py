@@ -77,7 +77,7 @@ class Asked:
 @click.option("--batches", type=click.IntRange(min=1), help="With --levers: batches of each language.  [default: 4]")
 @click.option(
     "--step",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, max=1, min_open=True),
     help="With --levers: length of the step relative to a piece's weights.  [default: 0.001]",
 )
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="With --levers: write a page as well.")
@@ -90,8 +90,8 @@ class Asked:
 @click.option("--tree", is_flag=True, help="Show the whole module tree.")
 @click.option("--json", is_flag=True, help="Machine-readable; docs/inspect.md explains every key.")
 def command(**options: Any) -> int:
-    """Look into MODEL: a run, a checkpoint of it, an adapter or a model by folder, or a name: kathrine:tiny,
-    Qwen3-TTS-12Hz-0.6B-Base...
+    """Look into MODEL: a run, a checkpoint of it, an adapter or a model by folder, or a name such as
+    kathrine:tiny.
 
     Parts and counts need the configuration alone. With weights at hand the self-test runs: it proves on codes that
     the model generates itself that training sees what generation does; exit code 1 when it fails. Of a run it is also
@@ -115,7 +115,7 @@ def command(**options: Any) -> int:
     if asked.levers or asked.text or asked.rows:
         if not asked.fetch and not target.family.at_hand(workspace):
             raise KathrineError(f"the weights of {asked.model} are not here", "add --fetch")
-        return look_deeper(asked, base, target, catalog, workspace)
+        return look_deeper(asked, target, catalog, workspace)
     return overview(asked, adapter[1] if adapter else None, target, workspace)
 
 
@@ -145,7 +145,7 @@ def refuse_contradictions(asked: Asked) -> None:
 # --------------------------------------------------------------------------- levers, text, rows
 
 
-def look_deeper(asked: Asked, base: str, target: Target, catalog: Catalog, workspace: Workspace) -> int:
+def look_deeper(asked: Asked, target: Target, catalog: Catalog, workspace: Workspace) -> int:
     """Measure, print, and where it was asked for write a page."""
     from kathrine.progress import open_progress
     from kathrine.shell import environment, same_command
@@ -154,7 +154,7 @@ def look_deeper(asked: Asked, base: str, target: Target, catalog: Catalog, works
     with open_progress() as progress:
         try:
             with stopping():
-                document, shown = measured(asked, base, target, catalog, workspace, progress)
+                document, shown = measured(asked, target, catalog, workspace, progress)
         except Stopped as stopped:
             progress.warn("stopped; what was fetched and encoded is kept. To start again:")
             progress.say(f"  {environment()}{same_command()}")
@@ -171,7 +171,7 @@ def look_deeper(asked: Asked, base: str, target: Target, catalog: Catalog, works
 
 
 def measured(
-    asked: Asked, base: str, target: Target, catalog: Catalog, workspace: Workspace, progress: Any
+    asked: Asked, target: Target, catalog: Catalog, workspace: Workspace, progress: Any
 ) -> tuple[dict[str, Any], Sequence[RenderableType]]:
     """What was asked for, as JSON and as tables."""
     if asked.rows:
@@ -204,7 +204,7 @@ def measured(
         step=asked.step or STEP,
     )
     asked = asked if asked.device else replace(asked, device="auto")
-    report = lever_report(asked.model, base, wish, asked.wish(), catalog, workspace, progress)
+    report = lever_report(asked.model, target.family, wish, asked.wish(), catalog, workspace, progress)
     if asked.html is not None:
         progress.say(f"page: {write_levers_page(asked.html, report)}")
     return report.as_json(), [*lines(report), lever_table(report), drift_table(report)]

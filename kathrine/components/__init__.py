@@ -7,7 +7,7 @@ component's module must not either: heavy imports belong inside methods, so that
 
 from kathrine.components.base import Component, Options, Progress
 from kathrine.components.data import Language, Source, SourceContext, SpokenText, Step
-from kathrine.components.finish import Exporter, FinishedRun, PlannedRun, Tracker
+from kathrine.components.finish import Exporter, FinishedRun, PlannedRun, RecipeAround, Tracker
 from kathrine.components.metric import Metric, MetricContext, MetricFacts, MetricTake
 from kathrine.components.model import Codec, Collated, ModelFamily, SpeechModel
 from kathrine.components.training import Curriculum, Loss, LossOptions, Strategy, StrategyOptions
@@ -30,6 +30,7 @@ __all__ = [
     "Options",
     "PlannedRun",
     "Progress",
+    "RecipeAround",
     "Source",
     "SourceContext",
     "SpeechModel",

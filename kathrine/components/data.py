@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -55,6 +55,19 @@ class Source(Component):
         A recipe that asks for another one is then refused before anything is fetched.
         """
         return None
+
+    def hub_datasets(self) -> Collection[str]:
+        """Ids of the Hub's datasets that the utterances come from, as far as the options tell: for cards."""
+        return ()
+
+    def licences(self) -> Collection[str] | None:
+        """Licences of the recordings, as far as the options tell; empty where nobody names one, None where only the
+        data can say. `facts["licence"]` of an utterance says it for each."""
+        return None
+
+    def voices(self) -> str:
+        """A sentence for cards: who speaks, and what they agreed to; empty where nobody knows."""
+        return ""
 
     def reachable(self, context: SourceContext) -> Iterable[str] | None:
         """Sentences about why `prepare` could not get at this corpus, asked by `kathrine doctor`; empty where it can.
@@ -157,6 +170,11 @@ class Language(Component):
     def code(self) -> str:
         """ISO 639 code by which recognisers know the language (`no`, `de`); empty where nobody says so."""
         return ""
+
+    def codes(self) -> Sequence[str]:
+        """ISO 639 codes that a card files the language under, the most general first; its `code` alone unless a
+        language says more."""
+        return (self.code(),) if self.code() else ()
 
     def tag(self) -> str:
         """Name of the language for a language tag."""

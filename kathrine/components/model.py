@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -34,7 +34,7 @@ class Collated(Protocol):
 
     items: what the batch was made of. rows: input rows that mean something; padded_rows: those of the padded
     rectangle. targets: rows with a talker target (frames and ends of speech); target_frames: frames with codes as
-    target.
+    target, the end of speech included where it is one (`ModelFacts.end_is_frame`).
     """
 
     @property
@@ -181,13 +181,19 @@ class ModelFamily(Component):
     """
 
     kind = "model"
+    library: ClassVar[str] = ""
+    """Package that loads its checkpoints without kathrine, by the name that the Hub files models under; empty where
+    there is none."""
     tiny: ClassVar[str] = ""
     """The `checkpoint` that the family embeds: a few small layers for tests and smoke profiles, built in the workspace
     without network; empty where it has none."""
 
     @abstractmethod
     def facts(self, workspace: Workspace) -> ModelFacts | None:
-        """From the configuration alone, without weights, network or torch; None where it is not at hand."""
+        """From the configuration alone, without weights, network or torch; None where it is not at hand.
+
+        Raises: OtherFamilyError for a checkpoint of another family, so that the others are asked.
+        """
 
     @abstractmethod
     def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:
@@ -279,3 +285,22 @@ class ModelFamily(Component):
         from kathrine.errors import KathrineError
 
         raise KathrineError(f"model.{self.name} can not write checkpoints", "use another exporter")
+
+    def code_elsewhere(self, place: str, text: str, language: str, speaker: str = "") -> str:
+        """Python for a card that speaks with a complete checkpoint of this family in the package `library`.
+
+        Given: place and text, Python expressions for the checkpoint's folder or id and for what is said; language, its
+        tag, empty for none; speaker, one of the checkpoint's own voices, empty where a recording gives the voice.
+        Returns: empty without such a package.
+        """
+        return ""
+
+    def adapter_elsewhere(
+        self, base: str, folder: str, text: str, parts: Collection[str], languages: Mapping[str, int]
+    ) -> str:
+        """The same for an adapter: Python that puts it onto a model of that package.
+
+        Given: base, folder and text, Python expressions for the base model, the adapter's folder and what is said;
+        parts, as `AdapterFacts.parts`; languages, tags that it brings, by name the row.
+        """
+        return ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from kathrine.cards import front_matter, plain, table
 
 LANGUAGES = {
     "norwegian": "no",
@@ -35,32 +36,63 @@ UNKNOWN = "not stated"
 
 def licences_of(facts: dict[str, Any]) -> list[str]:
     """The licences of all entries, by the names of the Hub; `unknown` for an entry that states none."""
-    found = set()
-    for entry in facts["entries"].values():
-        for licence in entry["licence"] or ["unknown"]:
-            plain = licence.strip().lower().replace(" ", "-")
-            found.add(plain if plain in (*LICENCES, "unknown") else "other")
-    return sorted(found)
+    entries = facts["entries"].values()
+    return sorted({hub_licence(licence) for entry in entries for licence in entry["licence"] or ["unknown"]})
 
 
-def front_matter(facts: dict[str, Any], files: Collection[str]) -> str:
-    """The YAML at the top: what the Hub lists and what `datasets.load_dataset` opens. files: which splits have any."""
+def known_metadata(entries: Collection[str], licences: Collection[str], languages: Collection[str]) -> dict[str, Any]:
+    """What the front matter says whatever the data turn out to be.
+
+    Given: entries, names of the data entries; licences and languages, as the Hub names them; empty where nobody knows.
+    """
+    fields = {
+        "pretty_name": f"Prepared speech: {', '.join(entries)}",
+        "license": sorted(licences),
+        "language": list(languages),
+        "task_categories": ["text-to-speech"],
+        "tags": ["kathrine", "speech-codes"],
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def metadata(facts: dict[str, Any], files: Collection[str], codes: Collection[str] = ()) -> dict[str, Any]:
+    """The front matter: what the Hub lists and what `datasets.load_dataset` opens.
+
+    Given: files, which splits have any; codes, of the languages where the utterances' own names are not enough.
+    """
     entries = facts["entries"]
-    languages = sorted({code for entry in entries.values() for name in entry["languages"] if (code := iso_code(name))})
+    named = sorted({code for entry in entries.values() for name in entry["languages"] if (code := iso_code(name))})
     count = sum(entry["kept"] for entry in entries.values())
-    lines = ["---", f"pretty_name: {quoted('Prepared speech: ' + ', '.join(entries))}"]
-    lines += ["license:", *(f"- {name}" for name in licences_of(facts))]
-    if languages:
-        lines += ["language:", *(f"- {quoted(name)}" for name in languages)]
-    lines += ["task_categories:", "- text-to-speech", "tags:", "- kathrine", "- speech-codes", "size_categories:"]
-    lines += [f"- {next(name for limit, name in SIZES if count < limit)}", "configs:", "- config_name: default"]
-    lines += ["  data_files:"]
-    for split in ("train", "validation", "test"):
-        if split in files:
-            lines += [f"  - split: {split}", f"    path: {split}-*.parquet"]
+    splits = [
+        {"split": split, "path": f"{split}-*.parquet"} for split in ("train", "validation", "test") if split in files
+    ]
+    configs: list[dict[str, Any]] = [{"config_name": "default", "data_files": splits}]
     if "reference" in files:
-        lines += ["- config_name: reference", "  data_files:", "  - split: reference", "    path: reference-*.parquet"]
-    return "\n".join([*lines, "---"])
+        reference = [{"split": "reference", "path": "reference-*.parquet"}]
+        configs.append({"config_name": "reference", "data_files": reference})
+    return {
+        **known_metadata(entries, licences_of(facts), codes or named),
+        "size_categories": [next(name for limit, name in SIZES if count < limit)],
+        "configs": configs,
+    }
+
+
+def consent_lines(entries: Mapping[str, Any], voices: Mapping[str, str], consent: str) -> list[str]:
+    """Whose voices these are, entry by entry; nothing where nobody said anything about any."""
+    if not voices and not consent:
+        return []
+    rows = [
+        [
+            plain(name),
+            str(entry["speakers"]),
+            plain(voices.get(name, UNKNOWN)),
+            plain(", ".join(entry["licence"])) or UNKNOWN,
+        ]
+        for name, entry in entries.items()
+    ]
+    told = [consent.strip(), ""] if consent else []
+    head = ["data", "speakers", "who speaks, and what they agreed to", "licence"]
+    return ["## Voices and consent", "", *told, table(head, rows, {1}), ""]
 
 
 def iso_code(language: str) -> str:
@@ -70,13 +102,26 @@ def iso_code(language: str) -> str:
     return language if re.fullmatch(r"[a-z]{2,3}", language) else ""
 
 
-def quoted(text: str) -> str:
-    """A string in YAML: `no` without quotes is false there."""
-    return json.dumps(text, ensure_ascii=False)
+def hub_licence(licence: str) -> str:
+    """A licence by the Hub's name for it; `other` for one that it does not know."""
+    plain_name = licence.strip().lower().replace(" ", "-")
+    return plain_name if plain_name in (*LICENCES, "unknown") else "other"
 
 
-def dataset_card(facts: dict[str, Any], fingerprint: str, files: Collection[str], place: str = "OWNER/NAME") -> str:
-    """The whole README.md. place: its id on the Hub, or a stand-in."""
+def dataset_card(
+    facts: dict[str, Any],
+    fingerprint: str,
+    files: Collection[str],
+    place: str = "OWNER/NAME",
+    codes: Collection[str] = (),
+    voices: Mapping[str, str] | None = None,
+    consent: str = "",
+) -> str:
+    """The whole README.md.
+
+    Given: files and codes, as for `metadata`; place, its id on the Hub, or a stand-in; voices, by data entry who speaks
+    and what they agreed to; consent, what whoever publishes it says of that.
+    """
     entries = facts["entries"]
     hours = sum(entry["hours"] for entry in entries.values())
     count = sum(entry["kept"] for entry in entries.values())
@@ -88,7 +133,7 @@ def dataset_card(facts: dict[str, Any], fingerprint: str, files: Collection[str]
     ]
     return "\n".join(
         [
-            front_matter(facts, files),
+            front_matter(metadata(facts, files, codes)),
             "",
             f"# Prepared speech: {', '.join(entries)}",
             "",
@@ -102,6 +147,7 @@ def dataset_card(facts: dict[str, Any], fingerprint: str, files: Collection[str]
             "",
             "Voices belong to people: the licence of a recording is not a licence to imitate whoever speaks.",
             "",
+            *consent_lines(entries, voices or {}, consent),
             "## What it was made with",
             "",
             "| | |",

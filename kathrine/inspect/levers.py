@@ -87,8 +87,8 @@ def measure_levers(
     requires_grad bit for bit as it was. Raises: KathrineError for a loss that is not finite.
     """
     with _remembered(parameters):
-        loss = mean_loss(loss_of, target, "target", advance)
-        known_loss = mean_loss(loss_of, known, "known", advance) if known else None
+        loss = mean_loss(loss_of, target, advance=advance)
+        known_loss = mean_loss(loss_of, known, "of the known language", advance=advance) if known else None
         found: list[Lever] = []
         for members in groups(pieces, group):
             wanted = {name: parameters[name] for piece in members for name in piece.names}
@@ -99,7 +99,8 @@ def measure_levers(
                 after = None
                 with stepped(weights, mean, step) as moved:
                     if moved:
-                        after = mean_loss(loss_of, target, "target", advance)
+                        where = f"after a step on {piece.name}"
+                        after = mean_loss(loss_of, target, where, "take a smaller --step", advance)
                     else:
                         advance(len(target))
                 gain = None if after is None else loss - after
@@ -128,19 +129,21 @@ def groups(pieces: Sequence[Piece], most: int) -> Iterator[list[Piece]]:
 
 
 def mean_loss(
-    loss_of: LossOf, batches: Sequence[Collated], which: str = "", advance: Callable[..., None] = lambda *told: None
+    loss_of: LossOf,
+    batches: Sequence[Collated],
+    where: str = "of the target language",
+    hint: str = "these weights are broken: try an earlier checkpoint",
+    advance: Callable[..., None] = lambda *told: None,
 ) -> float:
-    """L, summed in double precision. Raises: KathrineError where it is not finite."""
+    """L, summed in double precision. Raises: KathrineError that says where, with the hint, for one that is not
+    finite."""
     total = 0.0
     with torch.no_grad():
         for batch in batches:
             total += float(loss_of(batch).double())
             advance(1)
     if not math.isfinite(total):
-        raise KathrineError(
-            f"the loss on the {which or 'target'} language is not finite",
-            "these weights are broken: try an earlier checkpoint",
-        )
+        raise KathrineError(f"the loss {where} is not finite", hint)
     return total / len(batches)
 
 
@@ -223,7 +226,7 @@ def stepped(weights: Mapping[str, torch.nn.Parameter], gradient: Gradients, step
     try:
         for name, weight in weights.items():
             if moves and name in gradient:
-                weight.data = before[name] - gradient[name] * (step * length / slope)
+                weight.data = torch.sub(before[name], gradient[name], alpha=step * length / slope)
         yield moves
     finally:
         for name, weight in weights.items():

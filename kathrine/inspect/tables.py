@@ -21,8 +21,8 @@ def text_tables(report: TextReport) -> list[RenderableType]:
     both = (report.target, report.known)
     table = Table(title=f"text, as the tokenizer of {report.model} cuts it", title_justify="left")
     table.add_column("")
-    for one in both:
-        table.add_column(one.name, justify="right")
+    for which in ("target", "known"):
+        table.add_column(which, justify="right")
 
     def share(value: float | None) -> str:
         return "not known" if value is None else f"{value:.1%}"
@@ -44,12 +44,11 @@ def text_tables(report: TextReport) -> list[RenderableType]:
     letters = Table(title="letters of more than one byte", title_justify="left")
     for name in ("letter", "language", "times", "fell apart", "share"):
         letters.add_column(name, justify="left" if name in ("letter", "language") else "right")
-    for one in both:
+    for which, one in zip(("target", "known"), both, strict=True):
         for letter in (one.letters or ())[:MOST_LETTERS]:
-            letters.add_row(
-                letter.letter, one.name, f"{letter.count:,}", f"{letter.fell_apart:,}", f"{letter.share:.1%}"
-            )
-    return [table, *([letters] if letters.row_count else [])]
+            letters.add_row(letter.letter, which, f"{letter.count:,}", f"{letter.fell_apart:,}", f"{letter.share:.1%}")
+    names = [f"target language: {report.target.name}", f"known language: {report.known.name}"]
+    return [*names, table, *([letters] if letters.row_count else [])]
 
 
 def row_tables(found: TableRows) -> list[RenderableType]:

@@ -14,6 +14,7 @@ from kathrine.components import Curriculum
 from kathrine.errors import KathrineError, RecipeError
 from kathrine.inspect.census import count_parts
 from kathrine.recipe.claims import gather_claims
+from kathrine.recipe.prompts import prompt_notes, shares_of
 from kathrine.recipe.recipe import Recipe
 from kathrine.recipe.tables import DataTable, TrainTable
 from kathrine.types import Claim, DataSize, ModelFacts, ParameterSpec, Stage
@@ -173,8 +174,9 @@ def make_plan(recipe: Recipe, workspace: Workspace) -> Plan:
         if strategy.fold_problem():
             notes.append(f"no merged export: strategy.{strategy.label}: {strategy.fold_problem()}")
     if facts is not None:
-        notes += untagged(recipe, facts)
-    return Plan(recipe, data, planned, trained, in_all, counted, memory, prompt_shares(recipe), tuple(notes))
+        notes += prompt_problems(recipe, facts)
+    shares = prompt_shares(recipe, facts)
+    return Plan(recipe, data, planned, trained, in_all, counted, memory, shares, tuple(notes))
 
 
 def checked_stages(recipe: Recipe, data: Sequence[DataSize]) -> tuple[Stage, ...]:
@@ -190,27 +192,16 @@ def checked_stages(recipe: Recipe, data: Sequence[DataSize]) -> tuple[Stage, ...
     return planned
 
 
-def prompt_shares(recipe: Recipe) -> dict[str, float]:
-    """Share of each combination that `[prompt]` asks for; the draws are independent of each other."""
-    prompt = recipe.prompt
-    return {
-        "speaker + streamed": (1 - prompt.in_context) * prompt.streamed,
-        "speaker + whole": (1 - prompt.in_context) * (1 - prompt.streamed),
-        "in_context + streamed": prompt.in_context * prompt.streamed,
-        "in_context + whole": prompt.in_context * (1 - prompt.streamed),
-        "language tag": prompt.language_tag,
-        "auto": 1 - prompt.language_tag,
-    }
+def prompt_shares(recipe: Recipe, facts: ModelFacts | None = None) -> dict[str, float]:
+    """Share of each combination that `[prompt]` asks of a model; the draws are independent of each other."""
+    return shares_of(recipe.prompt, facts)
 
 
-def untagged(recipe: Recipe, facts: ModelFacts) -> list[str]:
-    """A sentence where `[prompt]` asks for a language tag that neither the model nor a strategy has."""
+def prompt_problems(recipe: Recipe, facts: ModelFacts) -> list[str]:
+    """A sentence for each share of `[prompt]` that the model can not be asked in; `check` and a run tell it."""
     language = recipe.language.tag() if recipe.language else ""
-    tags = {*facts.languages, *(tag for strategy in recipe.strategies for tag in strategy.languages())}
-    if recipe.prompt.language_tag == 0 or language in tags:
-        return []
-    what = f"'{language}' has no language tag here" if language else "the recipe names no language"
-    return [f"{what}: every prompt is auto, whatever prompt.language_tag says; strategy.language_tag gives one"]
+    tags = [tag for strategy in recipe.strategies for tag in strategy.languages()]
+    return prompt_notes(recipe.prompt, facts, language, tags)
 
 
 def _trained(recipe: Recipe, claim: Claim, parameters: Sequence[ParameterSpec]) -> Trained:

@@ -18,6 +18,7 @@ from kathrine.components import (
     Metric,
     ModelFamily,
     Options,
+    RecipeAround,
     Source,
     Strategy,
     Tracker,
@@ -122,6 +123,7 @@ def load_recipe(
     if isinstance(speak, SpeakTable) and speak.reference_file:
         checks.check_file(layer, ("speak", "reference_file"), speak.reference_file)
     _check_folds(layer, found["export"], found["strategy"])  # type: ignore[arg-type]
+    _check_exporters(layer, found["export"], tables)  # type: ignore[arg-type]
     if workspace is not None and found["model"]:
         _check_claims(layer, found["model"][0], found["strategy"], workspace)  # type: ignore[arg-type]
     if layer.problems:
@@ -197,6 +199,15 @@ def _check_folds(layer: Layer, exporters: list[Exporter], strategies: list[Strat
             if strategy.fold_problem():
                 sentence = f"strategy.{strategy.label} can not be folded into it: {strategy.fold_problem()}"
                 layer.report(("export", exporter.label), sentence)
+
+
+def _check_exporters(layer: Layer, exporters: list[Exporter], tables: Mapping[str, Options | None]) -> None:
+    """What exporters say of the rest of the recipe."""
+    labels = [label for label, table in layer.document.get("export", {}).items() if _active(table)]
+    around = RecipeAround(labels, exporters, {name: table for name, table in tables.items() if table is not None})
+    for exporter in exporters:
+        for sentence in exporter.recipe_problems(around):
+            validate.report_option(layer, ("export", exporter.label), type(exporter).Options, sentence)
 
 
 def _check_claims(layer: Layer, model: ModelFamily, strategies: list[Strategy], workspace: Workspace) -> None:

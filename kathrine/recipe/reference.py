@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from kathrine import hookspecs
-from kathrine.catalog import EVENT_HOOKS, KINDS, Catalog
+from kathrine.catalog import KINDS, Catalog
+from kathrine.kinds import EVENT_HOOKS
 from kathrine.recipe.layers import TOP_LEVEL
 from kathrine.recipe.options import option_docs
 from kathrine.recipe.tables import KERNEL_TABLES, KIND_TABLES, DataTable

@@ -74,12 +74,10 @@ def downsampled(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]
 
 def chart_html(chart: Chart) -> str:
     """A figure with its picture and key; empty where nothing was measured."""
-    lines = [Line(line.label, downsampled(line.points), line.dots) for line in chart.lines]
-    finite = [point for line in lines for point in line.points if math.isfinite(point[1])]
-    if not finite:
+    drawn = picture_of(chart)
+    if drawn is None:
         return ""
-    drawn = _Picture(chart, lines, finite)
-    picture = drawn.svg()
+    lines, picture = drawn.lines, drawn.svg()
     unit = ", ".join(filter(None, (chart.unit, "logarithmic" if drawn.log else "")))
     unit = f" <small>{escape(unit)}</small>" if unit else ""
     hint = f'<p class="hint">{escape(chart.hint)}</p>' if chart.hint else ""
@@ -95,12 +93,19 @@ def chart_html(chart: Chart) -> str:
     return f"<figure><figcaption>{escape(chart.title)}{unit}</figcaption>{picture}{key}{hint}</figure>"
 
 
+def picture_of(chart: Chart) -> Picture | None:
+    """The chart ready to be drawn, its lines thinned out; None where nothing was measured."""
+    lines = [Line(line.label, downsampled(line.points), line.dots) for line in chart.lines]
+    finite = [point for line in lines for point in line.points if math.isfinite(point[1])]
+    return Picture(chart, lines, finite) if finite else None
+
+
 def line_class(number: int) -> str:
     """Colour and dash of the line with this number."""
     return f"line c{number % COLOURS} d{number // COLOURS % 3}"
 
 
-class _Picture:
+class Picture:
     """The scales of one chart, and what is drawn with them."""
 
     def __init__(self, chart: Chart, lines: Sequence[Line], finite: Sequence[Point]) -> None:
@@ -126,11 +131,14 @@ class _Picture:
 
     def svg(self) -> str:
         told = f"{self.chart.title}: {', '.join(line.label for line in self.lines)}"
-        parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(told)}">']
-        parts += [*self.grid(), *self.stages(), *self.marks()]
+        start = f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(told)}">'
+        return "".join([start, *self.shapes(), *self.titles(), "</svg>"])
+
+    def shapes(self) -> Iterable[str]:
+        """Everything but what is told on hovering."""
+        yield from (*self.grid(), *self.stages(), *self.marks())
         for number, line in enumerate(self.lines):
-            parts += self.line(line, line_class(number))
-        return "".join([*parts, *self.titles(), "</svg>"])
+            yield from self.line(line, line_class(number))
 
     def grid(self) -> Iterable[str]:
         bottom = HEIGHT - BOTTOM

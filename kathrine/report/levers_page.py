@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def measure_section(report: LeverReport, title: str, hint: str, value: Value, si
     levers = sorted(report.measured.levers, key=lambda lever: (lever.position or 0, lever.piece))
     singles = [lever for lever in levers if lever.position is None]
     inside = [lever for lever in levers if lever.position is not None]
-    singles.sort(key=lambda lever: -(value(lever) or 0.0))
+    singles.sort(key=lambda lever: -_or_least(value(lever)))
     charts = [
         bars_html(Bars("single pieces", {lever.name: {ONE: value(lever)} for lever in singles}, [ONE], signed=signed))
     ]
@@ -98,6 +99,10 @@ def measure_section(report: LeverReport, title: str, hint: str, value: Value, si
         charts.append(bars_html(layered(part, [lever for lever in inside if lever.part == part], value, signed)))
     drawn = "".join(charts)
     return section(title, f'<p class="hint">{escape(hint)}</p><div class="charts">{drawn}</div>' if drawn else "")
+
+
+def _or_least(value: float | None) -> float:
+    return -math.inf if value is None else value
 
 
 def layered(part: str, levers: Sequence[Lever], value: Value, signed: bool) -> Bars:

@@ -9,6 +9,7 @@ seconds.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,13 @@ ADVICE: dict[str, tuple[str, str]] = {
     "truncated": ("far less sound than the text needs: words are missing", "another --seed, or --text-layout whole"),
 }
 """Every flag -> its likely cause, and what to try next."""
+
+
+def advice(flag: str, layouts: Sequence[str]) -> tuple[str, str]:
+    """Cause and remedy of a flag, for a model of these text layouts: another layout is named where there is one."""
+    cause, remedy = ADVICE[flag]
+    tries = [one for one in remedy.split(", or ") if "--text-layout" not in one or len(layouts) > 1]
+    return cause, ", or ".join(tries)
 
 
 NO_NOISE = NoiseFacts(FLOOR_DB, 0.0, FLOOR_DB)

@@ -5,7 +5,7 @@ Legend: N samples, R reference frames, Q codebooks, H width of a speaker embeddi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from kathrine.components import ModelFamily
 from kathrine.errors import KathrineError
 from kathrine.recipe.tables import PrepareTable
 from kathrine.suggest import did_you_mean, listing
-from kathrine.types import ModelFacts
+from kathrine.types import Example, ModelFacts
 from kathrine.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -92,17 +92,40 @@ def voice_of(
 
     Given: transcript_ids, token ids of what is said in it: the recording then stands in the prompt, codes and all, and
     is continued (in-context cloning); without it only its speaker embedding does. Raises: KathrineError for a model
-    that clones no voices, and for a recording that can not be used.
+    that clones no voices, or in context only and the transcript is not given, and for a recording that can not be used.
     """
     facts = family.facts(workspace)
     assert facts is not None  # the model was loaded
     wave = conditioned(path, table, facts.sample_rate, warn)
     encoder: Callable[[np.ndarray], np.ndarray] | None = family.open_speaker_encoder(workspace, device)
-    if encoder is None:
+    if facts.clones_in_context and not transcript_ids:
+        raise KathrineError(
+            f"{facts.checkpoint} takes a voice from a recording together with what is said in it, and of {path} that "
+            "is not known",
+            "`kathrine speak` takes it with --reference-text",
+        )
+    if encoder is None and not facts.clones_in_context:
         names = ", ".join(facts.speakers)
         raise KathrineError(
             f"{facts.checkpoint} has no speaker encoder: it can not take a voice from a recording",
             f"name one of its own with --speaker: {names}" if names else "use a base model",
         )
     codes_RQ = family.open_codec(workspace, device).encode([wave])[0] if transcript_ids else None
-    return Voice(whose or str(path), encoder(wave), None, codes_RQ, transcript_ids, wave)
+    embedding_H = encoder(wave) if encoder is not None else None
+    return Voice(whose or str(path), embedding_H, None, codes_RQ, transcript_ids, wave)
+
+
+def voice_of_example(facts: ModelFacts, example: Example, whose: str, wave: np.ndarray | None = None) -> Voice | None:
+    """The voice of a prepared utterance: its speaker embedding, or all of it, for a model that takes voices in context
+    only; None where it gives neither."""
+    if example.speaker_embedding_H is not None:
+        return Voice(whose, example.speaker_embedding_H, wave=wave)
+    if facts.clones_in_context and example.text_ids.get("text"):
+        return Voice(whose, codes_RQ=example.codes_FQ, text_ids=example.text_ids["text"], wave=wave)
+    return None
+
+
+def best_first(seconds: Sequence[float], longest: float) -> list[int]:
+    """Places of recordings, those first that can stand in a prompt of at most `longest` seconds, in their order; then
+    the others, shortest first."""
+    return sorted(range(len(seconds)), key=lambda place: max(seconds[place] - longest, 0.0))

@@ -24,13 +24,13 @@ def check_batches(contract: Contract, model: SpeechModel, items: Sequence[Prompt
     """Sizes of a batch are those of its items, and nothing in it is infinite."""
     batch = model.collate(items)
     rows = [model.rows(item) for item in items]
-    frames = sum(item.example.frames for item in items)
+    frames, ends = sum(item.example.frames for item in items), sum(item.end for item in items)
     wanted = {
         "items": len(items),
         "rows": sum(rows),
         "padded_rows": max(rows) * len(items),
-        "targets": frames + sum(item.end for item in items),
-        "target_frames": frames,
+        "targets": frames + ends,
+        "target_frames": frames + ends * model.facts.end_is_frame,
     }
     for name, value in wanted.items():
         found = getattr(batch, name)
@@ -63,13 +63,15 @@ def check_forward(contract: Contract, model: SpeechModel, items: Sequence[Prompt
 
     with torch.no_grad():
         outputs = model.forward(model.collate(items))
-        _check_targets(contract, outputs, items)
+        _check_targets(contract, model, outputs, items)
         _check_no_leak(contract, model, items[0])
         _check_alone(contract, model, items, outputs)
         _check_sub_talker(contract, model, outputs)
 
 
-def _check_targets(contract: Contract, outputs: TalkerOutputs, items: Sequence[PromptedExample]) -> None:
+def _check_targets(
+    contract: Contract, model: SpeechModel, outputs: TalkerOutputs, items: Sequence[PromptedExample]
+) -> None:
     import torch
 
     count, frames = len(outputs.targets_N), len(outputs.codes_MQ)
@@ -81,7 +83,9 @@ def _check_targets(contract: Contract, outputs: TalkerOutputs, items: Sequence[P
     for number, item in enumerate(items):
         codes_FQ = torch.as_tensor(item.example.codes_FQ.astype("int64"))
         found_FQ = outputs.codes_MQ[outputs.item_M == number].cpu()
-        contract.holds(torch.equal(found_FQ, codes_FQ), f"item {number} has other codes as targets", TalkerOutputs)
+        whole = len(found_FQ) == len(codes_FQ) + item.end * model.facts.end_is_frame
+        same = whole and torch.equal(found_FQ[: len(codes_FQ)], codes_FQ)
+        contract.holds(same, f"item {number} has other codes as targets", TalkerOutputs)
         targets = outputs.targets_N[outputs.item_N == number].cpu()
         right = len(targets) == len(codes_FQ) + item.end and torch.equal(targets[: len(codes_FQ)], codes_FQ[:, 0])
         contract.holds(right, f"item {number} has other talker targets than its first codebook", TalkerOutputs)

@@ -149,7 +149,8 @@ def speak_system(
     prompts = prompts_of(loaded, asked.references, asked.speakers, asked.voices, work.out / "prompts")
     voices = ", ".join(prompt.voice.whose for prompt in prompts)
     work.progress.say(f"{len(found.sentences)} sentences of {found.name}, voices: {voices}; tag: {tag or 'auto'}")
-    manner = Manner(loaded.family.open_text(work.workspace), Voice("set below"), language, tag)
+    streamed = loaded.model.facts.text_layouts[0] == "streamed"
+    manner = Manner(loaded.family.open_text(work.workspace), Voice("set below"), language, tag, streamed)
     takes = speak_set(
         loaded,
         found,

@@ -7,8 +7,9 @@ same.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kathrine.train.folder import RunFolder, versions
 from kathrine.train.judging import choice_reason
 from kathrine.train.measured import checked_items, once, speaking, text_gain, validation_loss
 from kathrine.train.outcome import every_loss, final_table
+from kathrine.train.readiness import planned_run
 from kathrine.train.sampling import Sampler
 from kathrine.train.state import TrainState
 from kathrine.train.trainable import Trainable
@@ -59,9 +61,9 @@ def finish(end: Finished) -> list[ExportResult]:
     with end.progress.task("measuring how far each part has moved"):
         drift = drift_of(end.model, end.recipe.strategies, end.trainable.claims)
     write_drift(end.folder.path, saved.step, weights_from, drift)
-    exports = export(end, saved, weights_from, drift)
     remove_old_takes(end.folder.samples)
     spoken = end.sampler.speak(end.folder.samples) if end.sampler.wanted else []
+    exports = export(end, saved, weights_from, drift)  # last: their cards let the sentences be heard
     for line in every_loss(end.state, weights_from):
         end.progress.log(line)
     for line in final_table(end.recipe.name, end.folder, end.state, weights_from, spoken, exports):
@@ -82,16 +84,46 @@ def load_final_weights(end: Finished) -> tuple[Saved, str]:
     if which == "best" and end.state.best_step is None:
         which = "last"
     saved = pick(end.folder.checkpoints, which)
+    return saved, f"{_load(end, saved)} weights of the {which} checkpoint, step {saved.step}"
+
+
+def _load(end: Finished, saved: Saved) -> str:
+    """Puts a checkpoint's weights into the model; returns of which kind they are."""
     averaged = end.recipe.train.ema > 0
     weights = saved.tensors("ema" if averaged else "trainable")
     with torch.no_grad():
         for name, parameter in end.trainable.parameters.items():
             parameter.copy_(weights[name])
-    kind = "averaged (EMA)" if averaged else "trained"
-    return saved, f"{kind} weights of the {which} checkpoint, step {saved.step}"
+    return "averaged (EMA)" if averaged else "trained"
+
+
+@contextmanager
+def as_of(end: Finished, run: FinishedRun, step: int) -> Iterator[FinishedRun]:
+    """Within it the model has the weights of another checkpoint; afterwards those that it had."""
+    before = {name: parameter.detach().clone() for name, parameter in end.trainable.parameters.items()}
+    try:
+        kind = _load(end, pick(end.folder.checkpoints, str(step)))
+        weights = {name: one.detach().float().cpu() for name, one in end.trainable.parameters.items()}
+        told = f"{kind} weights of the checkpoint of step {step}"
+        # what is known of the final weights is not known of these
+        yield replace(run, trainable=weights, weights_from=told, step=step, drift={}, **measures(end))
+    finally:
+        with torch.no_grad():
+            for name, parameter in end.trainable.parameters.items():
+                parameter.copy_(before[name])
 
 
 # --------------------------------------------------------------------------- exports
+
+
+def measures(end: Finished) -> dict[str, Any]:
+    """`validation_loss`, `text_gain` and `speak` of a FinishedRun; what the run's model gives is asked once."""
+    items, pairs = checked_items(end.validator, end.corpus, end.prompter)
+    return {
+        "validation_loss": once(end.model, validation_loss(items)),
+        "text_gain": once(end.model, text_gain(pairs)),
+        "speak": once(end.model, speaking(end.sampler)),
+    }
 
 
 def export(end: Finished, saved: Saved, weights_from: str, drift: Mapping[str, Any]) -> list[ExportResult]:
@@ -102,9 +134,9 @@ def export(end: Finished, saved: Saved, weights_from: str, drift: Mapping[str, A
         end.progress.warn(f"export/{', export/'.join(left)}: of an earlier end of this run, not made anew")
     if not end.recipe.exporters:
         return []
-    items, pairs = checked_items(end.validator, end.corpus, end.prompter)
     run = FinishedRun(
         folder=end.folder.path,
+        plan=planned_run(end.recipe, end.workspace),
         recipe=end.recipe.document,
         workspace=end.workspace,
         family=end.recipe.model,
@@ -114,16 +146,15 @@ def export(end: Finished, saved: Saved, weights_from: str, drift: Mapping[str, A
         trainable={name: one.detach().float().cpu() for name, one in end.trainable.parameters.items()},
         weights_from=weights_from,
         step=saved.step,
-        validation_loss=once(end.model, validation_loss(items)),
-        text_gain=once(end.model, text_gain(pairs)),
-        speak=once(end.model, speaking(end.sampler)),
         language=end.recipe.language.tag() if end.recipe.language is not None else "",
         data=data_facts(end.corpus),
         corpus=end.corpus,
         profile=end.recipe.profile or "",
         versions=versions(),
         drift=drift,
+        **measures(end),
     )
+    run.at = lambda step: as_of(end, run, step)
     results = []
     for exporter in sorted(end.recipe.exporters, key=lambda one: one.publishes):
         folder = end.folder.export / exporter.label

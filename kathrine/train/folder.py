@@ -39,6 +39,11 @@ WITHOUT_EFFECT_KEYS = {
 }
 
 
+def is_unused(name: str) -> bool:
+    """Whether a file of a run folder says nothing of a run that could be gone on with."""
+    return _UNUSED.fullmatch(name) is not None
+
+
 class RunFolder:
     """`recipe.toml`, `versions.json`, `plan.json`, `console.log`, `metrics.jsonl`, `timing.jsonl`, `checkpoints/`,
     `samples/`, `drift.json`, `export/`, `outcome.json`, `report.html`."""
@@ -58,18 +63,26 @@ class RunFolder:
     def of(cls, recipe: Recipe) -> RunFolder:
         return cls(Path(recipe.run.folder or Path("runs") / recipe.name).expanduser().absolute())
 
+    def used(self) -> bool:
+        """Whether something that a run needs lies in it."""
+        return self.path.is_dir() and any(not is_unused(child.name) for child in self.path.iterdir())
+
+    def has_begun(self) -> bool:
+        """Whether there is a run to go on with; a log alone is one that was stopped in prepare."""
+        return self.used() or self.console.is_file()
+
     def refuse_unless_ready(self, resume: bool) -> None:
         """Raises KathrineError where something lies in the folder and nobody asked to go on with it, or where somebody
         asked and nothing does."""
         if self.path.exists() and not self.path.is_dir():
             raise KathrineError(f"{self.path} is a file", "choose another run.folder")
-        used = self.path.is_dir() and any(not _UNUSED.fullmatch(child.name) for child in self.path.iterdir())
+        used = self.used()
         if used and not resume:
             raise KathrineError(
                 f"the run folder {self.path} is not empty",
                 "add --resume to go on with that run, or give this one another --folder",
             )
-        if resume and not used and not self.console.is_file():  # a log alone: a run that was stopped in prepare
+        if resume and not self.has_begun():
             raise KathrineError(
                 f"there is no run to go on with in {self.path}",
                 "leave --resume out to begin one, or name the run's folder with --folder",

@@ -4,14 +4,14 @@ measured of every piece."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import torch
 
 from kathrine.catalog import Catalog
-from kathrine.components import Collated, Loss, Progress, SpeechModel
+from kathrine.components import Collated, Loss, ModelFamily, Progress, SpeechModel
 from kathrine.corpus.batching import pack
 from kathrine.corpus.mixture import Corpus, epoch_draws, training_keys
 from kathrine.corpus.prepare import prepare
@@ -21,8 +21,10 @@ from kathrine.inspect.activations import activation_drift
 from kathrine.inspect.lever_report import LeverReport, Spoken
 from kathrine.inspect.levers import GROUP, LossOf, measure_levers, passes
 from kathrine.inspect.pieces import module_paths, own_additions, pieces_of
-from kathrine.inspect.target import find_target, recipe_for
+from kathrine.inspect.target import recipe_for
+from kathrine.recipe.prompts import fitting_prompt
 from kathrine.recipe.recipe import Recipe
+from kathrine.train.base import BaseModel
 from kathrine.train.loaded import Loaded, Wish, load_target
 from kathrine.train.setup import language_tag
 from kathrine.train.step import auxiliary_term, talker_losses
@@ -47,15 +49,20 @@ class LeverWish:
 
 
 def lever_report(
-    target: str, base: str, wish: LeverWish, load: Wish, catalog: Catalog, workspace: Workspace, progress: Progress
+    target: str,
+    family: ModelFamily,
+    wish: LeverWish,
+    load: Wish,
+    catalog: Catalog,
+    workspace: Workspace,
+    progress: Progress,
 ) -> LeverReport:
     """Prepare both corpora, load the target and measure.
 
-    Given: target, as `load_target` takes it; base, what its model family is found by (an adapter's base model); load,
+    Given: target, as `load_target` takes it; family, that of its model (of an adapter's base model); load,
     whose precision has to be fp32. Raises: KathrineError for recipes of another family and corpora without training
     utterances.
     """
-    family = find_target(base, None, catalog, workspace).family
     recipe = recipe_for(wish.recipe, wish.profile, family, catalog, progress.say)
     known = None
     if wish.against is not None:
@@ -86,7 +93,9 @@ def utterances(model: SpeechModel, recipe: Recipe, corpus: Corpus, batches: int)
         if keys.get(entry.name)
     }
     tables = {entry.name: entry.table for entry in recipe.data}
-    prompter = Prompter(corpus.rows, recipe.prompt, tables, recipe.run.seed, language_tag(recipe, model))
+    prompter = Prompter(
+        corpus.rows, fitting_prompt(recipe.prompt, model.facts), tables, recipe.run.seed, language_tag(recipe, model)
+    )
     draws = epoch_draws(Stage("levers", shares, epochs=1), 0, 0, keys, recipe.run.seed)
     if recipe.train.batch.examples is not None:
         draws = draws[: batches * recipe.train.batch.examples]
@@ -106,13 +115,22 @@ def spoken_facts(name: str, items: Sequence[PromptedExample]) -> Spoken:
     )
 
 
-def utterance_loss(model: SpeechModel, losses: Sequence[Loss], warn: Callable[[str], None]) -> LossOf:
+def utterance_loss(
+    model: SpeechModel,
+    losses: Sequence[Loss],
+    warn: Callable[[str], None],
+    before: Mapping[int, torch.Tensor | None] | None = None,
+) -> LossOf:
     """The loss of one utterance as training has it: mean talker loss of its targets, and each auxiliary loss over its
-    own denominator times its weight; nothing is drawn. A loss that can not be computed is told once, and left out."""
+    own denominator times its weight; nothing is drawn. A loss that can not be computed is told once, and left out.
+
+    Given: before, what the model before training predicted for each batch, by its `id`, for losses that need it.
+    """
     missing: set[str] = set()
 
     def loss_of(batch: Collated) -> torch.Tensor:
         outputs = model.forward(batch)
+        outputs.base_logits_NV = (before or {}).get(id(batch))
         total = talker_losses(outputs).mean()
         for loss in losses:
             term = auxiliary_term(loss, model, batch, outputs, None)
@@ -147,13 +165,19 @@ def measured_report(
     device = next(iter(parameters.values())).device
     # collated before anything is switched off: base and adapted model see the same input rows
     batches, known_batches = ([model.collate([item]).to(device) for item in items] for items in (target, known))
-    loss_of = utterance_loss(model, losses, progress.warn)
+    strategies = loaded.recipe.strategies if loaded.recipe is not None and loaded.trainable is not None else ()
+    base_model = BaseModel.of(model, strategies, losses)
+    # asked once: a step of the trained model must not move what it is compared with
+    before = {
+        id(batch): base_model.logits(base_model.collate([item], batch))
+        for item, batch in zip([*target, *known], [*batches, *known_batches], strict=True)
+    }
+    loss_of = utterance_loss(model, losses, progress.warn, before)
     work = passes(pieces, len(batches), len(known_batches), wish.group)
     with progress.task(f"gradients and steps of {len(pieces)} pieces", total=work) as advance:
         measured = measure_levers(pieces, parameters, loss_of, batches, known_batches, wish.step, wish.group, advance)
     drift, why = None, NOT_A_RUN
     if loaded.trainable is not None:
-        strategies = loaded.recipe.strategies if loaded.recipe is not None else ()
 
         @contextmanager
         def base() -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from kathrine.catalog import Catalog
 from kathrine.components import Exporter, Language, ModelFamily, Progress, SpeechModel, Strategy
 from kathrine.corpus.prepared import known_facts
 from kathrine.errors import KathrineError
+from kathrine.hublayout import parse_place
 from kathrine.inspect.adapters import base_commit, recognised
 from kathrine.inspect.target import RUN_RECIPE, find_target, run_of
 from kathrine.recipe.plan import claims
@@ -22,8 +22,6 @@ from kathrine.train.checkpoint import pick
 from kathrine.train.trainable import Trainable, make_trainable
 from kathrine.types import AdapterFacts
 from kathrine.workspace import Workspace
-
-HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.+))?")
 
 
 @dataclass(eq=False)
@@ -100,16 +98,10 @@ def local_place(name: str, workspace: Workspace, progress: Progress, offline: bo
     """A local folder or a model's name: what is named by `hub:` is fetched first."""
     if not name.startswith("hub:"):
         return name
-    match = HUB.fullmatch(name)
-    if match is None:
-        raise KathrineError(f"'{name}' is not of the form hub:OWNER/NAME[@REVISION][/FOLDER]")
+    repo, revision, folder = parse_place(name)
     from kathrine.hubfiles import fetch_model_folder
 
-    return str(
-        fetch_model_folder(
-            match["repo"], match["revision"] or "", match["folder"] or "", workspace.hub, progress.say, offline
-        )
-    )
+    return str(fetch_model_folder(repo, revision, folder, workspace.hub, progress.say, offline))
 
 
 def _load_model(

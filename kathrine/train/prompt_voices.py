@@ -5,6 +5,7 @@ Each voice's recording is kept beside the takes, so that similarity is measured 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from kathrine.datafiles import safe_name
 from kathrine.errors import KathrineError
 from kathrine.recipe.tables import PrepareTable
 from kathrine.speech.takes import decode, write_wave
-from kathrine.speech.voices import Voice, speaker_voice, voice_of
+from kathrine.speech.voices import Voice, speaker_voice, voice_of, voice_of_example
 from kathrine.suggest import listing
 from kathrine.train.loaded import Loaded
 from kathrine.train.speaking import sample_recording
@@ -48,7 +49,8 @@ def prompts_of(
     if loaded.family.open_speaker_encoder(loaded.workspace, loaded.device) is None:
         if facts.speakers:
             raise KathrineError("whose voice?", f"--speaker with one of {listing(facts.speakers)}")
-        return [Prompt("own", Voice("the model's own"), None)]
+        own = [Prompt("own", Voice("the model's own"), None)]
+        return (from_run(loaded, voices, folder) if facts.clones_in_context else []) or own
     held_out = from_run(loaded, voices, folder)
     return held_out or [from_recording(loaded, sample_recording(), folder, "a bundled sample")]
 
@@ -82,9 +84,9 @@ def from_run(loaded: Loaded, count: int, folder: Path) -> list[Prompt]:
     found = []
     for row in held_out_rows(corpus.rows)[:count]:
         example = corpus.example(row.key)
-        if example.speaker_embedding_H is not None:
-            wave = decode(codec, np.asarray(example.codes_FQ))
-            voice = Voice(f"{row.key} ({row.speaker}, held out)", example.speaker_embedding_H, wave=wave)
+        given = voice_of_example(loaded.model.facts, example, f"{row.key} ({row.speaker}, held out)")
+        if given is not None:
+            voice = dataclasses.replace(given, wave=decode(codec, np.asarray(example.codes_FQ)))
             found.append(kept(row.key.replace("/", "-"), voice, loaded, folder))
     return found
 

@@ -20,6 +20,7 @@ def planned_run(recipe: Recipe, workspace: Workspace) -> PlannedRun:
         workspace=workspace,
         family=recipe.model,
         language=recipe.language.tag() if recipe.language is not None else "",
+        codes=tuple(recipe.language.codes()) if recipe.language is not None else (),
         sources={entry.name: entry.source for entry in recipe.data},
         exporters=recipe.exporters,
         languages={name: row for strategy in recipe.strategies for name, row in strategy.languages().items()},

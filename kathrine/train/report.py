@@ -10,22 +10,24 @@ from kathrine.train.feed import LocalBatch
 from kathrine.types import ModelFacts
 
 COUNTED = ("rows", "padded_rows", "targets", "frames", "examples")
-FORMS = (
-    "form.speaker",
-    "form.in_context",
-    "layout.streamed",
-    "layout.whole",
-    "language.tag",
-    "language.auto",
-)
+
+TOLD_BY = ("form.", "layout.", "language.")
+"""How names begin that count examples by what their prompts are like."""
 
 Metrics = dict[str, float | int | str | None]
+
+
+def form_names(facts: ModelFacts) -> list[str]:
+    """Names of what is told by prompt form and text layout: `form.FORM`, `layout.LAYOUT`."""
+    return [*(f"form.{form}" for form in facts.prompt_forms), *(f"layout.{one}" for one in facts.text_layouts)]
 
 
 def local_counts(batches: Iterable[LocalBatch], losses: Sequence[Loss], facts: ModelFacts) -> dict[str, float]:
     """Counts over this process's batches of one step: sizes, prompt forms, and the divisor of each loss
     (`denominator.LABEL`). The names are always the same, in the same order."""
-    counts = dict.fromkeys([*COUNTED, *FORMS, *(f"denominator.{loss.label}" for loss in losses)], 0.0)
+    labels = [f"denominator.{loss.label}" for loss in losses]
+    names = [*COUNTED, *form_names(facts), "language.tag", "language.auto", *labels]
+    counts = dict.fromkeys(names, 0.0)
     for batch in batches:
         if batch.tensors is not None:
             tensors = batch.tensors
@@ -41,7 +43,7 @@ def local_counts(batches: Iterable[LocalBatch], losses: Sequence[Loss], facts: M
             for loss in losses:
                 counts[f"denominator.{loss.label}"] += loss.denominator(tensors, facts)
         for item in batch.items:
-            counts[f"form.{item.form}"] += 1
+            counts[f"form.{facts.form_of(item.reference is not None)}"] += 1
             counts[f"layout.{item.layout}"] += 1
             counts["language.tag" if item.language is not None else "language.auto"] += 1
     return counts
@@ -90,7 +92,7 @@ def step_metrics(
             told[f"talker.{entry}"] = numbers[f"talker.{entry}"] / numbers[f"targets.{entry}"]
     told["grad_norm"] = numbers["grad_norm"]
     told |= {f"lr.{label}": rate for label, rate in rates.items()}
-    told |= {name: int(counts[name]) for name in (*COUNTED, *FORMS)}
+    told |= {name: int(counts[name]) for name in (*COUNTED, *(name for name in counts if name.startswith(TOLD_BY)))}
     return {name: one if _finite(one) else None for name, one in told.items()}
 
 

@@ -20,6 +20,7 @@ from kathrine.recipe.plan import checked_stages, claims
 from kathrine.recipe.recipe import Recipe
 from kathrine.shell import environment, program, same_command
 from kathrine.train.folder import RunFolder, check_same_run
+from kathrine.train.hub_state import bring_state
 from kathrine.train.judging import choice_reason
 from kathrine.train.readiness import refuse_late_failures, refuse_missing_data
 from kathrine.train.reporting import ReportWatcher
@@ -40,18 +41,21 @@ def run(
     progress: Progress,
     resume: bool = False,
     corpus: Corpus | None = None,
+    resume_from: str = "",
 ) -> RunOutcome:
     """Train, speak and export what a recipe describes.
 
     Given: resume, to go on with what lies in the run folder; corpus, to train on instead of preparing the
-    recipe's.
+    recipe's; resume_from, a place on the Hub (`hub:OWNER/NAME`) whose state is brought into the run folder first.
     Returns: how it ended; `interrupted` after Ctrl-C, SIGTERM or SIGHUP, with everything saved.
     Raises: KathrineError for everything that the user can mend, before any work where that is possible.
     """
     # 1. The folder: nothing is overwritten by accident, and no run goes on under another recipe. What only the
     # prepared data can tell, whether it is merely longer, is asked in 4.
     folder = RunFolder.of(recipe)
-    folder.refuse_unless_ready(resume)
+    if resume_from:
+        bring_state(resume_from, recipe, folder, workspace, progress)
+    folder.refuse_unless_ready(resume or bool(resume_from))
     old = _old_document(folder)
     if old is not None:
         check_same_run(folder, recipe, old, folder.newest_checkpoint(), None)
@@ -134,12 +138,13 @@ def _run(
 
             # 8. The end: sentences are spoken and exports written, from the checkpoint that the recipe wants.
             best = folder.checkpoints / f"{state.best_step:08d}" if state.best_step is not None else None
+            undone: tuple[str, ...] = ()
             if status != "interrupted":
                 loop.interrupts.obey()
                 if processes.first:
-                    _finish(recipe, workspace, progress, folder, corpus, loop)
+                    undone = _finish(recipe, workspace, progress, folder, corpus, loop)
         why = choice_reason(state, recipe.validation) if state.latest else ""
-        outcome = RunOutcome(status, state.step, best, signal=loop.interrupts.number, reason=why)
+        outcome = RunOutcome(status, state.step, best, signal=loop.interrupts.number, reason=why, undone=undone)
     except KeyboardInterrupt:
         outcome = RunOutcome("interrupted", state.step, signal=loop.interrupts.number or int(signal.SIGINT))
         if not state.ended:  # a second Ctrl-C, which did not wait for the step
@@ -265,11 +270,12 @@ def _events(recipe: Recipe, watchers: list[Any]) -> Any:
 
 def _finish(
     recipe: Recipe, workspace: Workspace, progress: Progress, folder: RunFolder, corpus: Corpus, loop: Loop
-) -> None:
+) -> tuple[str, ...]:
+    """The end of a run; returns what exporters could not do."""
     from kathrine.train.finish import Finished, finish
 
     assert isinstance(progress, LoggedProgress)  # as on every first process
-    finish(
+    exports = finish(
         Finished(
             recipe=recipe,
             workspace=workspace,
@@ -284,3 +290,4 @@ def _finish(
             progress=progress,
         )
     )
+    return tuple(result.undone for result in exports if result.undone)

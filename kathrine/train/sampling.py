@@ -6,6 +6,7 @@ training draws from.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from kathrine.speech.noise import NoiseFacts, medians, noise_facts
 from kathrine.speech.requests import Manner, parts_of
 from kathrine.speech.samples import sampling_of, speak_samples
 from kathrine.speech.takes import Part, Take, decode, write_wave
-from kathrine.speech.voices import Voice, conditioned
+from kathrine.speech.voices import Voice, best_first, conditioned, voice_of_example
 from kathrine.types import Example, PromptedExample, SamplesReport, SpeechRequest
 from kathrine.workspace import Workspace
 
@@ -120,6 +121,7 @@ class Sampler:
                 voice=self.voice(),
                 language=language,
                 tag=self.tag(language.tag() if language is not None else ""),
+                streamed=self.model.facts.text_layouts[0] == "streamed",
             )
         return self._manner
 
@@ -161,16 +163,19 @@ class Sampler:
         if self.recipe.speak.reference_file:
             encoder = family.open_speaker_encoder(self.workspace, self.device)
             if encoder is None:
-                raise KathrineError("speak.reference_file is set, but the model has no speaker encoder", "leave it out")
+                raise KathrineError(
+                    "speak.reference_file is set, but the model has no speaker encoder",
+                    "leave it out: a held-out utterance then gives the voice, where the model takes one in context",
+                )
             path = Path(self.recipe.speak.reference_file).expanduser()
             wave = conditioned(path, self.recipe.prepare, self.model.facts.sample_rate)
             found = Voice(str(path), encoder(wave), wave=wave)
         else:
             example, whose = self._example()
-            if example is None or example.speaker_embedding_H is None:
+            given = voice_of_example(self.model.facts, example, whose) if example is not None else None
+            if example is None or given is None:
                 return Voice("the model's own")
-            wave = decode(self.codec(), np.asarray(example.codes_FQ))
-            found = Voice(whose, example.speaker_embedding_H, wave=wave)
+            found = dataclasses.replace(given, wave=decode(self.codec(), np.asarray(example.codes_FQ)))
         self.progress.say(f"test sentences are spoken in the voice of {found.whose}")
         assert found.wave is not None
         self.reference = noise_facts(found.wave, self.model.facts.sample_rate)
@@ -180,6 +185,9 @@ class Sampler:
     def _example(self) -> tuple[Example | None, str]:
         place = {entry.name: number for number, entry in enumerate(self.recipe.data)}
         held_out = sorted((item.example for item in self.held_out), key=lambda one: place.get(one.entry, len(place)))
+        if held_out and self.model.facts.clones_in_context:
+            longest = self.recipe.prompt.max_reference_seconds
+            held_out = [held_out[place] for place in best_first([one.seconds for one in held_out], longest)]
         if held_out:
             return held_out[0], f"{held_out[0].key} (held out)"
         first = next((self.corpus.example(row.key) for row in self.corpus.rows), None)

@@ -13,7 +13,8 @@ from kathrine.corpus.batching import Plan
 from kathrine.corpus.mixture import Corpus, training_keys
 from kathrine.corpus.prompting import Prompter
 from kathrine.errors import KathrineError
-from kathrine.recipe.plan import claims
+from kathrine.recipe.plan import claims, prompt_problems
+from kathrine.recipe.prompts import fitting_prompt
 from kathrine.recipe.recipe import Recipe
 from kathrine.train.base import BaseModel
 from kathrine.train.checkpoint import Saved
@@ -132,10 +133,13 @@ def make_loop(
             average.restore(saved.tensors("ema"))
 
     tables = {entry.name: entry.table for entry in recipe.data}
-    prompter = Prompter(corpus.rows, recipe.prompt, tables, seed, language_tag(recipe, model))
+    prompt = fitting_prompt(recipe.prompt, model.facts)
+    prompter = Prompter(corpus.rows, prompt, tables, seed, language_tag(recipe, model))
     keys = training_keys(corpus.rows)
     refuse_long_rows(model, prompter, keys, train.batch.frames)
     if processes.first:
+        for note in prompt_problems(recipe, model.facts):
+            progress.warn(note)
         for epoch in unreachable_epochs(stages, train.keep_epochs):
             progress.warn(f"train.keep_epochs: epoch {epoch} is never reached, so nothing is kept for it")
     plan = Plan(stages, keys, train.batch, train.accumulation, seed, lambda draw: model.rows(prompter.outline(draw)))

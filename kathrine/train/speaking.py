@@ -18,13 +18,13 @@ from kathrine.datafiles import bundled_sample
 from kathrine.errors import KathrineError
 from kathrine.progress import open_progress
 from kathrine.recipe.tables import PrepareTable
-from kathrine.speech.checks import ADVICE
+from kathrine.speech.checks import advice
 from kathrine.speech.requests import Manner, parts_of
 from kathrine.speech.takes import Part, Take, Watch, make_take, write_wave
-from kathrine.speech.voices import Voice, speaker_voice, voice_of
+from kathrine.speech.voices import Voice, best_first, speaker_voice, voice_of, voice_of_example
 from kathrine.suggest import did_you_mean, listing
 from kathrine.train.loaded import Loaded, Wish, load_target
-from kathrine.types import Sampling
+from kathrine.types import ModelFacts, Sampling
 from kathrine.workspace import Workspace
 
 SEED = 1234
@@ -45,7 +45,7 @@ class Session:
     reference_text: str | None
     speaker: str | None
     language: str | None
-    text_layout: str
+    text_layout: str | None
     greedy: bool
     temperature: float | None
     top_k: int | None
@@ -106,8 +106,18 @@ def manner_of(loaded: Loaded, session: Session, catalog: Catalog, progress: Prog
     tokenise = loaded.family.open_text(loaded.workspace)
     voice = find_voice(loaded, session, language, tokenise, progress.warn)
     rules = f"text rules of {language.name}" if language is not None else "general text rules"
-    progress.say(f"voice: {voice.whose}; language tag: {tag or 'auto'}; {rules}; text {session.text_layout}")
-    return Manner(tokenise, voice, language, tag, session.text_layout == "streamed")
+    layout = text_layout(loaded.model.facts, session.text_layout)
+    progress.say(f"voice: {voice.whose}; language tag: {tag or 'auto'}; {rules}; text {layout}")
+    return Manner(tokenise, voice, language, tag, layout == "streamed")
+
+
+def text_layout(facts: ModelFacts, wanted: str | None) -> str:
+    """The text layout that was asked for, else the model's usual one. Raises: KathrineError for one that it lacks."""
+    if wanted is not None and wanted not in facts.text_layouts:
+        raise KathrineError(
+            f"{facts.checkpoint} has no text layout '{wanted}'", f"it has {listing(facts.text_layouts)}"
+        )
+    return wanted or facts.text_layouts[0]
 
 
 def language_of(loaded: Loaded, wanted: str | None, catalog: Catalog) -> tuple[Language | None, str | None]:
@@ -168,7 +178,7 @@ def find_voice(
     if loaded.family.open_speaker_encoder(loaded.workspace, loaded.device) is None:
         if facts.speakers:
             raise KathrineError("whose voice?", f"--voice with one of {listing(facts.speakers)}")
-        return Voice("the model's own")
+        return (run_voice(loaded) if facts.clones_in_context else None) or Voice("the model's own")
     return run_voice(loaded) or voice_of(
         sample_recording(), whose="a bundled sample (--reference gives another)", **settings
     )
@@ -181,9 +191,14 @@ def run_voice(loaded: Loaded) -> Voice | None:
         return None
     corpus = PreparedCorpus.open(folder)
     usable = [row for row in corpus.rows if not row.hidden]
-    row = next((row for row in usable if row.split == "validation"), usable[0] if usable else None)
-    embedding_H = corpus.example(row.key).speaker_embedding_H if row is not None else None
-    return None if row is None or embedding_H is None else Voice(f"{row.key} ({row.split})", embedding_H)
+    found = [row for row in usable if row.split == "validation"] or usable[:1]
+    if not found:
+        return None
+    facts, recipe = loaded.model.facts, loaded.recipe
+    if facts.clones_in_context and recipe is not None:
+        longest = recipe.prompt.max_reference_seconds
+        found = [found[place] for place in best_first([one.seconds for one in found], longest)]
+    return voice_of_example(facts, corpus.example(found[0].key), f"{found[0].key} ({found[0].split})")
 
 
 def sample_recording() -> Path:
@@ -221,7 +236,7 @@ def make_takes(
             take = dataclasses.replace(take, file=file.name, take=count + 1)
             with (session.out / TAKES).open("a", encoding="utf-8") as log:
                 log.write(json.dumps(take.document(), ensure_ascii=False) + "\n")
-            tell(take, file, progress)
+            tell(take, file, progress, loaded.model.facts.text_layouts)
             made.append(take)
     return made
 
@@ -250,13 +265,13 @@ def watched(progress: Progress, name: str, parts: int, frames_per_second: float)
         yield watch
 
 
-def tell(take: Take, file: Path, progress: Progress) -> None:
-    """One line for a take, and one for each flag with its likely cause and what to try."""
+def tell(take: Take, file: Path, progress: Progress, layouts: Sequence[str]) -> None:
+    """One line for a take, and one for each flag with its likely cause and what to try. layouts: the model has."""
     progress.say(
         f"{file}: {take.seconds:.2f} s, {take.frames} frames, RMS {take.rms_db:.1f} dB, peak {take.peak_db:.1f} dB, "
         f"{take.seconds_per_letter:.3f} s a letter, stop: {take.stop}, seed {take.seed}; "
         f"synthesis {take.generate_seconds:.1f} s, decoding {take.decode_seconds:.1f} s"
     )
     for flag in take.flags:
-        cause, remedy = ADVICE[flag]
+        cause, remedy = advice(flag, layouts)
         progress.warn(f"{file.name}: {flag}: {cause}. Try: {remedy}")

@@ -22,6 +22,7 @@ from kathrine.corpus.prompting import Chance, Prompter
 from kathrine.recipe.tables import BatchTable, ValidationTable
 from kathrine.train.base import BaseModel
 from kathrine.train.processes import Processes
+from kathrine.train.report import form_names
 from kathrine.train.step import auxiliary_term, talker_losses
 from kathrine.types import PromptedExample
 
@@ -117,9 +118,9 @@ class Validator:
     def run(self) -> tuple[dict[str, Any], float]:
         """Metrics `validation.WHERE.LOSS` (`validation.LOSS` for all utterances together) and the score.
 
-        WHERE is a data entry, `form.speaker`, `form.in_context`, `layout.streamed` or `layout.whole`; LOSS is
-        `talker`, `text_gain` or the label of an auxiliary loss. None stands for a loss that could not be
-        computed or is not finite; the score is then not finite either. The network is left in the mode in which it was.
+        WHERE is a data entry, `form.FORM` or `layout.LAYOUT` (see ModelFacts); LOSS is `talker`, `text_gain` or the
+        label of an auxiliary loss. None stands for a loss that could not be computed or is not finite; the score is
+        then not finite either. The network is left in the mode in which it was.
         """
         groups = self._groups()
         place = {name: number for number, name in enumerate(groups)}
@@ -140,8 +141,7 @@ class Validator:
         return self._metrics(groups, labels, numbers)
 
     def _groups(self) -> list[str]:
-        forms = ["form.speaker", "form.in_context", "layout.streamed", "layout.whole"]
-        return [*self.keys, *forms, EVERYTHING]
+        return [*self.keys, *form_names(self.model.facts), EVERYTHING]
 
     def _measure(
         self,
@@ -188,7 +188,7 @@ class Validator:
     ) -> None:
         for names in (
             [item.example.entry for item in items],
-            [f"form.{item.form}" for item in items],
+            [f"form.{self.model.facts.form_of(item.reference is not None)}" for item in items],
             [f"layout.{item.layout}" for item in items],
             [EVERYTHING] * len(items),
         ):

@@ -116,11 +116,6 @@ class PromptedExample:
     end: bool = True
 
     @property
-    def form(self) -> str:
-        """The prompt form, as reports name it: `speaker` or `in_context`."""
-        return "in_context" if self.reference is not None else "speaker"
-
-    @property
     def layout(self) -> str:
         """The text layout, as reports name it: `streamed` or `whole`."""
         return "streamed" if self.streamed else "whole"

@@ -15,6 +15,10 @@ Stop = Literal["end", "budget", "repetition"]
 """Why synthesis ended: the model decided so, its frame budget was used up, or it went round in circles."""
 
 
+PromptForm = Literal["speaker", "in_context", "plain"]
+TextLayout = Literal["streamed", "whole"]
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
     """One parameter of a model, known without its weights. `part` is the family's role name for it.
@@ -49,7 +53,8 @@ class Body:
     heads together, and of the keys (the values are as wide); head: of one attention head. vocabulary: logits of one
     head. positions: how many positions each target frame takes in it, or None where it runs over the input rows.
     heads: how many logit rows each target has. before: parts in front of it; where one of them trains, the gradient
-    runs through all layers. tables: parts that are looked up, not multiplied.
+    runs through all layers. tables: parts that are looked up, not multiplied. head_norms: whether queries and keys are
+    normalised.
     """
 
     part: str
@@ -65,6 +70,7 @@ class Body:
     heads: int = 1
     before: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    head_norms: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,14 @@ class ModelFacts:
     """What the kernel may know of a model. Rates: Hz and frames per second.
 
     parts: role names in the order in which a person reads the model. languages: row of each language tag by name.
-    taken_rows: rows of the table of language tags that mean something already, and what. released: whether its weights
-    are known to be trained ones; a run then refuses a checkpoint that does not fit real speech.
+    taken_rows: rows of the table of language tags that mean something already, and what. free_rows: rows of it that are
+    known to be free for a new language, the best one first. released: whether its weights
+    are known to be trained ones; a run then refuses a checkpoint that does not fit real speech. prompt_forms: ways in
+    which a prompt can say whose voice it wants: `speaker` (a speaker embedding), `in_context` (a recording and its
+    text), `plain` (not at all); the first is that of a prompt without a recording. text_layouts: `streamed` (text
+    beside the frames), `whole` (in front of them); the first is used where nobody asks. language_tags: whether a prompt
+    can name a language at all. end_is_frame: whether the end of speech is a frame of codes like all others, which the
+    sub-talker learns too.
     """
 
     family: str
@@ -97,10 +109,24 @@ class ModelFacts:
     taken_rows: Mapping[int, str] = field(default_factory=dict)
     speakers: tuple[str, ...] = ()
     released: bool = False
+    prompt_forms: tuple[PromptForm, ...] = ("speaker", "in_context")
+    text_layouts: tuple[TextLayout, ...] = ("streamed", "whole")
+    language_tags: bool = True
+    end_is_frame: bool = False
+    free_rows: tuple[int, ...] = ()
 
     @property
     def frames_per_second(self) -> float:
         return self.sample_rate / self.samples_per_frame
+
+    @property
+    def clones_in_context(self) -> bool:
+        """Whether a recording together with its text is the only way to say whose voice is wanted."""
+        return "in_context" in self.prompt_forms and "speaker" not in self.prompt_forms
+
+    def form_of(self, in_context: bool) -> PromptForm:
+        """The form of a prompt with or without a recording, as reports name it."""
+        return "in_context" if in_context else self.prompt_forms[0]
 
 
 @dataclass(slots=True, eq=False)

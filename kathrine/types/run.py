@@ -130,7 +130,8 @@ class Checkpoint:
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """How a run ended. error: one sentence, only with status `failed`. signal: what interrupted it, or 0.
-    reason: why the best checkpoint is the best one, or why none is; empty where nothing was validated."""
+    reason: why the best checkpoint is the best one, or why none is; empty where nothing was validated. undone: what an
+    exporter could not do, though all it works from is on disk."""
 
     status: Literal["finished", "stopped_early", "interrupted", "failed"]
     step: int
@@ -138,6 +139,7 @@ class RunOutcome:
     error: str = ""
     signal: int = 0
     reason: str = ""
+    undone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +171,12 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What an exporter made. checks: name -> measured value or sentence; notes: what the user should know."""
+    """What an exporter made. checks: name -> measured value or sentence; notes: what the user should know; undone: what
+    it could not do and somebody can do later, such as an upload; empty where all is well."""
 
     exporter: str
     folder: Path
     files: tuple[str, ...]
     checks: Mapping[str, float | str]
     notes: tuple[str, ...] = ()
+    undone: str = ""

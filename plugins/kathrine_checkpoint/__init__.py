@@ -1,9 +1,10 @@
-"""Exporters that write to disk: a PEFT adapter folder, a complete merged checkpoint, and one with voices of its own."""
+"""Exporters that write to disk: a PEFT adapter folder, complete checkpoints with or without voices, and the corpus."""
 
 from __future__ import annotations
 
 import kathrine
 from kathrine_checkpoint.complete import Merged
+from kathrine_checkpoint.corpus import CorpusExporter
 from kathrine_checkpoint.custom_voice import CustomVoice
 from kathrine_checkpoint.exporters import Adapter
 from kathrine_checkpoint.loading import LoadedAdapter, load_adapter
@@ -11,6 +12,7 @@ from kathrine_checkpoint.submodule import lora_for_submodule, submodule_key
 
 __all__ = [
     "Adapter",
+    "CorpusExporter",
     "CustomVoice",
     "LoadedAdapter",
     "Merged",
@@ -22,4 +24,4 @@ __all__ = [
 
 @kathrine.hookimpl
 def kathrine_exporters() -> list[type[kathrine.Exporter]]:
-    return [Adapter, CustomVoice, Merged]
+    return [Adapter, CorpusExporter, CustomVoice, Merged]

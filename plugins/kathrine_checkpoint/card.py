@@ -1,76 +1,38 @@
-"""The model card: front matter that the Hub accepts, and what a reader wants to know."""
+"""The model card: what of a run is kept for it (`card.json`), and writing it, now or again later.
+
+Everything that the card tells stands in `card.json` or in the run folder, so that it can be written anew without the
+model: after an evaluation, or for the place where the export is published.
+
+README.md   the card                    curves.svg   its picture
+card.json   what it is made of          samples/     test sentences, as they can be heard on it
+recipe.toml the resolved recipe
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kathrine.components import FinishedRun
+from kathrine.corpus.files import write_atomically, write_json, write_text
+from kathrine.errors import KathrineError
+from kathrine.report.card_parts import curves_svg, spoken_at
+from kathrine.report.reading import RunRead, Spoken, read_run, sound_of
+from kathrine_checkpoint.card_text import card_text
 from kathrine_checkpoint.files import without_paths, without_secrets
+from kathrine_checkpoint.renewing import may_replace, renew_hashes
+from kathrine_checkpoint.selfcheck import Findings
 
-LANGUAGE_CODES = {"norwegian": ["no", "nb", "nn"]}
-"""Codes (ISO 639-1) that the Hub files a language under."""
-
-
-def base_model_id(checkpoint: str) -> str:
-    """A Hub id for the card's `base_model`, which may never be empty.
-
-    A folder or an embedded model has none: it gets a name that shows where it came from.
-    """
-    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", checkpoint) and not Path(checkpoint).exists():
-        return checkpoint
-    if ":" in checkpoint:
-        owner, _, name = checkpoint.partition(":")
-    else:
-        owner, name = "local", Path(checkpoint).name
-    return "/".join(re.sub(r"[^\w.-]", "-", piece).strip(".-") or "model" for piece in (owner, name))
-
-
-def front_matter(fields: Mapping[str, Any]) -> str:
-    """YAML front matter; strings are quoted where YAML could read something else into them."""
-    lines = ["---"]
-    for key, value in fields.items():
-        if isinstance(value, str):
-            lines.append(f"{key}: {_scalar(value)}")
-        elif value:
-            lines += [f"{key}:", *(f"- {_scalar(item)}" for item in value)]
-    return "\n".join([*lines, "---"])
-
-
-def _scalar(text: str) -> str:
-    # "no" is a boolean in YAML 1.1, so Norwegian's own code must be quoted
-    plain = re.fullmatch(r"[A-Za-z][\w./-]*", text) and text.lower() not in (
-        "no",
-        "yes",
-        "on",
-        "off",
-        "true",
-        "false",
-        "null",
-    )
-    return text if plain else json.dumps(text, ensure_ascii=False)
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A Markdown table; its columns are the rows' keys, but for those that hold tables of their own or
-    nothing."""
-    filled = [key for row in rows for key, value in row.items() if value != [] and not isinstance(value, Mapping)]
-    keys = list(dict.fromkeys(filled))
-    lines = [f"| {' | '.join(keys)} |", f"|{'---|' * len(keys)}"]
-    for row in rows:
-        cells = [_cell(row.get(key, "")) for key in keys]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        value = ", ".join(str(inner) for inner in value)
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+CARD, FACTS, CURVES, SAMPLES = "README.md", "card.json", "curves.svg", "samples"
+FORMAT = 1
+SAMPLE = re.compile(r"\d\d\.wav")
+PLACE, TEXT = "__PLACE__", "__TEXT__"
+"""Stand for expressions in code that is kept until the place of the export is known."""
 
 
 def recipe_text(document: Mapping[str, Any]) -> str:
@@ -83,62 +45,180 @@ def recipe_text(document: Mapping[str, Any]) -> str:
     return toml_text(shown)
 
 
-def write_card(
+def card_facts(
     run: FinishedRun,
     folder: Path,
+    metadata: Mapping[str, Any],
     *,
-    kind: str,
-    base_model: str,
-    license: str,
-    languages: Sequence[str],
-    usage: str,
-    checks: Mapping[str, float | str],
-) -> None:
-    """Write README.md and recipe.toml. `kind`: "adapter" or "finetune". Paths of this machine stay out of
-    both."""
-    name = run.folder.name
-    language = run.language or next(iter(lang for s in run.strategies for lang in s.languages()), "")
-    codes = list(languages) or LANGUAGE_CODES.get(language, [])
-    fields: dict[str, Any] = {"license": license, "base_model": base_model, "base_model_relation": kind}
-    if kind == "adapter":
-        fields["library_name"] = "peft"
-    fields |= {"pipeline_tag": "text-to-speech", "language": codes}
-    fields["tags"] = ["text-to-speech", "kathrine", run.family.name, *([language] if language else [])]
+    findings: Findings,
+    consent: str,
+    samples: int,
+    speakers: Sequence[Mapping[str, Any]] = (),
+    clones: bool = True,
+) -> dict[str, Any]:
+    """What a card says that no file of the run folder tells, without paths of this machine and without secrets.
+
+    Given: folder, the export, with its weight files; speakers, voices that it brings, with their `name`, `source` and
+    number of `recordings`; clones, whether it takes voices from recordings too: other packages then let none be used by
+    name.
+    """
+    rows = {name: row for strategy in run.strategies for name, row in strategy.languages().items()}
+    parts = adapter_parts(folder)
+    language = next(iter(rows), "")
+    base = without_paths(run.model.facts.checkpoint)
+    if parts:
+        code = run.family.adapter_elsewhere(f'"{base}"', PLACE, TEXT, parts, rows) if len(parts["lora"]) < 2 else ""
+    else:
+        named = "" if clones or not speakers else str(speakers[0]["name"])
+        code = run.family.code_elsewhere(PLACE, TEXT, language, named)
     trained = [
         {
             "strategy": claim.strategy,
-            "trained weights": len(claim.trains) + len(claim.adds),
-            "numbers": sum(run.trainable[key].numel() for key in _names(claim)),
+            "trained tensors": len(claim.trains) + len(claim.adds),
+            "numbers": sum(run.trainable[key].numel() for key in (*claim.trains, *(spec.name for spec in claim.adds))),
             "learning rate": claim.lr,
         }
         for claim in run.claims
     ]
-    sections = [
-        front_matter(fields),
-        f"# {name}",
-        f"{base_model}, adapted to {language or 'new speech'} with kathrine: {run.weights_from}.",
-        "## Use",
-        usage,
-        "## What was trained",
-        table(trained),
-    ]
-    if run.data:
-        sections += ["## Data", table(without_paths(run.data))]
-    if checks:
-        sections += [
-            "## Checks after writing",
-            table([{"check": key, "measured": checks[key]} for key in checks]),
-        ]
-    if run.recipe:
-        text = recipe_text(run.recipe)
-        (folder / "recipe.toml").write_text(text, encoding="utf-8")
-        sections += [
-            "## Recipe",
-            "`recipe.toml` beside this card describes the run (paths are cut to their last name):",
-            f"```toml\n{text.strip()}\n```",
-        ]
-    (folder / "README.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    facts = {
+        "format": FORMAT,
+        "name": run.plan.name,
+        "metadata": dict(metadata),
+        "base": {"checkpoint": base, "revision": run.model.facts.revision},
+        "language": run.language or language,
+        "tags": rows,
+        "parts": {name: list(inside) for name, inside in parts.items()},
+        "speakers": list(speakers),
+        "spoken": [take for take in findings.spoken if take["voice"]],
+        "clones": clones,
+        "step": run.step,
+        "weights": run.weights_from,
+        "trained": trained,
+        "data": list(run.data),
+        "voices": {name: said for name, source in run.plan.sources.items() if (said := source.voices())},
+        "consent": consent,
+        "samples": samples,
+        "checks": dict(findings.checks),
+        "elsewhere": {"library": run.family.library, "code": code},
+    }
+    return without_secrets(without_paths(facts))
 
 
-def _names(claim: Any) -> list[str]:
-    return [*claim.trains, *(spec.name for spec in claim.adds)]
+def adapter_parts(folder: Path) -> dict[str, tuple[str, ...]]:
+    """What lies in an adapter's folder: part -> its files' folders; nothing for a complete checkpoint."""
+    lora = [".", *(f"adapters/{path.name}" for path in sorted(folder.glob("adapters/*")))]
+    found = {
+        "lora": tuple(place for place in lora if (folder / place / "adapter_config.json").is_file()),
+        "text_projection": ("text_projection.bin",),
+        "trained": ("trained.safetensors",),
+        "language_tag": ("language_tag.safetensors",),
+    }
+    there = {name: files if name == "lora" or (folder / files[0]).is_file() else () for name, files in found.items()}
+    return {name: files for name, files in there.items() if files or name == "lora"} if any(there.values()) else {}
+
+
+def write_card(
+    folder: Path, facts: Mapping[str, Any], run_folder: Path, recipe: Mapping[str, Any] | None, location: str = ""
+) -> None:
+    """Write card, picture, samples and `card.json` into an export that is being made.
+
+    Given: facts, as of `card_facts`; recipe, the resolved document, for recipe.toml; location, as for `refresh_card` of
+    an exporter.
+    """
+    if recipe:
+        write_text(folder / "recipe.toml", recipe_text(recipe))
+    write_json(folder / FACTS, facts)
+    run = _measured(run_folder)
+    text = _render(folder, facts, run, location, write=True)
+    write_text(folder / CARD, text)
+
+
+def refresh(
+    folder: Path, run_folder: Path, location: str, changed: Mapping[str, Any], warn: Callable[[str], None]
+) -> bool:
+    """Write the card of a finished export again; see `Exporter.refresh_card`. changed: facts that are others now."""
+    facts = read_facts(folder)
+    if facts is None:
+        return False
+    facts |= {**changed, "metadata": {**facts["metadata"], **changed.get("metadata", {})}}
+    run = _measured(run_folder)
+    text = _render(folder, facts, run, location, write=False)
+    if not may_replace(folder, CARD, text, warn):
+        return False
+    _render(folder, facts, run, location, write=True)
+    write_json(folder / FACTS, facts)
+    write_text(folder / CARD, text)
+    renew_hashes(folder, lambda name: name in (CARD, CURVES, FACTS) or _is_sample(name))
+    return True
+
+
+def read_facts(folder: Path) -> dict[str, Any] | None:
+    """What `card.json` says; None where there is none.
+
+    Raises: KathrineError where it can not be read, or is of a newer format."""
+    path = folder / FACTS
+    if not path.is_file():
+        return None
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise KathrineError(f"{path} is not valid JSON ({error})", "export the run again") from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise KathrineError(f"{path} has a format that this version does not know", "update kathrine")
+    return facts
+
+
+def told_nobody(line: str) -> None:
+    """For whoever does not want to hear of what stays as it is."""
+
+
+def _measured(run_folder: Path) -> RunRead | None:
+    """What the run folder holds; None where it is none, as in a program of one's own."""
+    return read_run(run_folder) if (run_folder / "recipe.toml").is_file() else None
+
+
+def _is_sample(name: str) -> bool:
+    path = Path(name)
+    return path.parent.as_posix() == SAMPLES and SAMPLE.fullmatch(path.name) is not None
+
+
+def _render(folder: Path, facts: Mapping[str, Any], run: RunRead | None, location: str, *, write: bool) -> str:
+    """The card's text; with `write` also its picture and its sounds."""
+    picture = curves_svg(run) if run is not None else ""
+    spoken = spoken_at(run, facts["step"]) if run is not None else None
+    there = [take for take in spoken.takes if sound_of(spoken, take).is_file()] if spoken is not None else []
+    heard = there[: facts["samples"]]
+    names = {number: f"{SAMPLES}/{number:02d}.wav" for number in range(1, len(heard) + 1)}
+    own = [(take["file"], take) for take in facts["spoken"] if facts["samples"] and (folder / take["file"]).is_file()]
+    recipe = folder / "recipe.toml"
+    if write:
+        _write_sounds(folder, spoken, heard)
+        if picture:
+            write_text(folder / CURVES, picture)
+        else:
+            (folder / CURVES).unlink(missing_ok=True)
+    return card_text(
+        facts,
+        run,
+        location,
+        picture=CURVES if picture else "",
+        sounds=[*own, *((names[number], take) for number, take in enumerate(heard, start=1))],
+        recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
+        code=(PLACE, TEXT),
+    )
+
+
+def _write_sounds(folder: Path, spoken: Spoken | None, heard: Sequence[Mapping[str, Any]]) -> None:
+    """The takes as `samples/NN.wav`; those of an earlier card go, other files there stay."""
+    for path in (folder / SAMPLES).glob("*.wav"):
+        if SAMPLE.fullmatch(path.name) and int(path.stem) > len(heard):
+            path.unlink()
+    if spoken is None or not heard:
+        return
+    (folder / SAMPLES).mkdir(exist_ok=True)
+    for number, take in enumerate(heard, start=1):
+        write_atomically(folder / SAMPLES / f"{number:02d}.wav", partial(_copy, sound_of(spoken, take)))
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -46,10 +45,6 @@ class CompleteExporter(CheckpointExporter):
         """Speakers to add to those that the model brings."""
         return ()
 
-    @abstractmethod
-    def _usage(self, run: FinishedRun, languages: Mapping[str, int], voices: Sequence[NewVoice]) -> str:
-        """How it is used, for the card."""
-
     def export(self, run: FinishedRun, folder: Path, progress: Progress) -> ExportResult:
         from kathrine_checkpoint.merged import GOOD_COSINE, first_weights, folded_weights, stored_cosines
 
@@ -85,7 +80,8 @@ class CompleteExporter(CheckpointExporter):
             findings.checks |= {f"update stored in {part}": cosine for part, cosine in cosines.items()}
             findings.notes += lost_updates(cosines, GOOD_COSINE)
             self._speak(run, reloaded, family, partial, findings, exact, voices)
-            self._card(run, partial, "finetune", self._usage(run, languages, voices), findings.checks)
+            speakers = [{"name": voice.name, **voice.document()} for voice in voices]
+            self._card(run, partial, findings, speakers, clones=self.keep_base)
             facts = {
                 "kind": self.name,
                 "dtype": dtype,
@@ -163,10 +159,3 @@ class Merged(CompleteExporter):
     name = "merged"
     Options = MergedOptions
     options: MergedOptions
-
-    def _usage(self, run: FinishedRun, languages: Mapping[str, int], voices: Sequence[NewVoice]) -> str:
-        lines = ["A complete checkpoint in the layout of the base model: use it wherever that one is used."]
-        if languages:
-            named = ", ".join(f'`language="{language}"`' for language in languages)
-            lines.append(f"It knows the language tag {named}.")
-        return " ".join(lines)

@@ -111,17 +111,6 @@ class CustomVoice(CompleteExporter):
             made.append(NewVoice(stored_name(name), rows[stored_name(name)], mean_H, source, len(embeddings)))
         return made
 
-    def _usage(self, run: FinishedRun, languages: Mapping[str, int], voices: Sequence[NewVoice]) -> str:
-        named = ", ".join(f"`{voice.name}`" for voice in voices)
-        command = f"kathrine speak this/folder TEXT --voice {voices[0].name}"
-        lines = [f"A complete checkpoint with the voices {named}: `{command}`."]
-        if not self.options.keep_base:
-            lines.append("It has no speaker encoder: it takes no other voices from recordings.")
-        if languages:
-            lines.append(f"It knows the language tag {', '.join(f'`{language}`' for language in languages)}.")
-        lines.append("Voices belong to people: do not use them to imitate who has not agreed.")
-        return " ".join(lines)
-
 
 def conditioned_recording(path: Path, document: Mapping[str, Any], sample_rate: int, warn: Any = None) -> Any:
     """A recording through the conditioning of a recipe's `[prepare]`, as what was trained on. Raises: KathrineError."""

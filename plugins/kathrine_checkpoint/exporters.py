@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from kathrine.components import Exporter, FinishedRun, ModelFamily, Options, Progress, SpeechModel
+from kathrine.components import Exporter, FinishedRun, ModelFamily, Options, PlannedRun, Progress, SpeechModel
 from kathrine.errors import KathrineError
 from kathrine.types import AdapterFacts, ExportResult
 from kathrine_checkpoint import foreign, loading
 from kathrine_checkpoint.adapter import write_adapter
-from kathrine_checkpoint.card import base_model_id, write_card
-from kathrine_checkpoint.files import all_files, complete_folder, without_paths
+from kathrine_checkpoint.card import card_facts, refresh, told_nobody, write_card
+from kathrine_checkpoint.card_metadata import ADAPTER, FINETUNE, OWN_LIBRARY, base_model_id, model_metadata
+from kathrine_checkpoint.files import all_files, complete_folder
 from kathrine_checkpoint.loading import load_adapter
 from kathrine_checkpoint.manifest import write_manifest
-from kathrine_checkpoint.selfcheck import compare, speak
+from kathrine_checkpoint.selfcheck import Findings, compare, speak
 
 
 def precision_of(model: SpeechModel) -> str:
@@ -46,27 +47,67 @@ class CardOptions(Options):
     """Licence of what is exported, as the Hub spells it."""
     languages: list[str] = Field(default_factory=list)
     """Language codes on the card; empty derives them from the recipe's language."""
+    consent: str = ""
+    """What the card says of the consent of those whose voices were learnt from, before what the sources say of them."""
+    samples: int = Field(default=5, ge=0, le=99)
+    """Test sentences that can be heard on the card, and lie beside it in `samples/`; 0 leaves them out."""
 
 
 class CheckpointExporter(Exporter):
-    """What the exporters of this plugin share."""
+    """What those that write a model share: a card that is known before the run, and can be written again after it."""
 
     options: Any
+    relation: ClassVar[str] = FINETUNE
+    """What an export is to its base model, as the Hub calls it."""
+
+    def library(self, plan: PlannedRun) -> str:
+        """The package that loads an export."""
+        return plan.family.library or OWN_LIBRARY
+
+    def card_metadata(self, plan: PlannedRun) -> dict[str, Any]:
+        options = self.options
+        return model_metadata(
+            plan,
+            relation=self.relation,
+            library=self.library(plan),
+            base_model=options.base_model,
+            license=options.license,
+            languages=options.languages,
+        )
+
+    def refresh_card(self, run: Path, folder: Path, location: str = "", progress: Progress | None = None) -> bool:
+        options = self.options
+        metadata = {"license": options.license, "language": options.languages, "base_model": options.base_model}
+        changed = {
+            "consent": options.consent,
+            "samples": options.samples,
+            "metadata": {name: value for name, value in metadata.items() if value},
+        }
+        return refresh(folder, run, location, changed, progress.warn if progress is not None else told_nobody)
 
     def _base_model(self, run: FinishedRun) -> str:
-        return self.options.base_model or base_model_id(run.model.facts.checkpoint)
+        return self.options.base_model or base_model_id(run.plan.family.options.checkpoint)
 
-    def _card(self, run: FinishedRun, folder: Path, kind: str, usage: str, checks: dict[str, float | str]) -> None:
-        write_card(
+    def _card(
+        self,
+        run: FinishedRun,
+        folder: Path,
+        findings: Findings,
+        speakers: Sequence[Mapping[str, Any]] = (),
+        clones: bool = True,
+    ) -> None:
+        """Write the card, when all else but the manifest is there. For speakers and clones see `card_facts`."""
+        facts = card_facts(
             run,
             folder,
-            kind=kind,
-            base_model=self._base_model(run),
-            license=self.options.license,
-            languages=self.options.languages,
-            usage=usage,
-            checks=checks,
+            self.card_metadata(run.plan),
+            findings=findings,
+            consent=self.options.consent,
+            samples=self.options.samples,
+            speakers=speakers,
+            clones=clones,
         )
+        write_card(folder, facts, run.folder, run.recipe)
 
 
 class AdapterOptions(CardOptions):
@@ -78,8 +119,12 @@ class Adapter(CheckpointExporter):
     beside it."""
 
     name = "adapter"
+    relation = ADAPTER
     Options = AdapterOptions
     options: AdapterOptions
+
+    def library(self, plan: PlannedRun) -> str:
+        return "peft"
 
     @classmethod
     def recognise(cls, folder: Path) -> AdapterFacts | None:
@@ -114,28 +159,9 @@ class Adapter(CheckpointExporter):
             load_adapter(reloaded, partial)
             findings = compare(run, reloaded, exact=True, what=what)
             speak(run, reloaded, run.family, partial, findings, exact=precision == "fp32", what=what)
-            self._card(run, partial, "adapter", self._usage(run, facts), findings.checks)
+            self._card(run, partial, findings)
             write_manifest(partial, run, {**facts, **findings.document()})
         for note in findings.notes:
             progress.warn(f"{what}: {note}")
         notes = () if facts["adapters"] else ("no LoRA was trained, so there is no adapter_config.json",)
         return ExportResult(self.label, folder, all_files(folder), findings.checks, (*findings.notes, *notes))
-
-    def _usage(self, run: FinishedRun, facts: dict[str, Any]) -> str:
-        lines = [
-            "```python",
-            "from kathrine_checkpoint import load_adapter",
-            "",
-            f"# model: {without_paths(run.model.facts.checkpoint)}, loaded with kathrine",
-            'load_adapter(model, "this/folder")',
-            "```",
-        ]
-        if facts["adapters"]:
-            lines += ["", "`peft.PeftModel.from_pretrained(network, folder)` loads the LoRA alone."]
-        if facts["text_projection"]:
-            lines += [
-                "",
-                "The text projection was trained as well: without `text_projection.bin` the accent of the "
-                "base model stays. `load_adapter` loads it.",
-            ]
-        return "\n".join(lines)

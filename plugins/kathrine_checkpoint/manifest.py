@@ -82,10 +82,15 @@ def run_facts(run: FinishedRun) -> dict[str, Any]:
     return without_secrets(without_paths(document))
 
 
-def file_facts(folder: Path) -> dict[str, dict[str, Any]]:
+def file_facts(path: Path) -> dict[str, Any]:
+    """SHA-256 and size of a file."""
+    return {"sha256": file_hash(path), "bytes": path.stat().st_size}
+
+
+def file_list(folder: Path) -> dict[str, dict[str, Any]]:
     """SHA-256 and size in bytes of every file of a folder but its manifest."""
     names = [name for name in all_files(folder) if name != MANIFEST]
-    return {name: {"sha256": file_hash(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
+    return {name: file_facts(folder / name) for name in names}
 
 
 def file_hash(path: Path) -> str:
@@ -96,7 +101,7 @@ def file_hash(path: Path) -> str:
 
 def write_manifest(folder: Path, run: FinishedRun, facts: Mapping[str, Any]) -> None:
     """Write `manifest.json`. Given: facts of this export, such as its `kind` and its `checks`."""
-    files = file_facts(folder)
+    files = file_list(folder)
     recipe = {"file": RECIPE, "sha256": files[RECIPE]["sha256"]} if RECIPE in files else None
     created = now().isoformat(timespec="seconds")
     document = {"format": FORMAT, "created": created, **run_facts(run), "recipe": recipe, **facts, "files": files}

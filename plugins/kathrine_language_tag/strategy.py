@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
 
 TABLE_PART = "codec_embedding"
+UNKNOWN = -1
+"""In `languages()` before a claim: which row it will be is not known."""
 
 
 def rescaled_mean(rows_RH: torch.Tensor) -> torch.Tensor:
@@ -41,9 +43,9 @@ class LanguageTagOptions(StrategyOptions):
 
     language: str = Field(default="norwegian", min_length=1)
     """Name of the language, as prompts ask for it."""
-    row: int = Field(default=2100, ge=0)
-    """Id of the tag: a free row of the codec embedding above the codes; 2100 is free in the released
-    models."""
+    row: int | None = Field(default=None, ge=0)
+    """Id of the tag: a free row of the codec embedding above the codes. Left out, the first row that the model's family
+    knows to be free; where there is none any more, that of the language, to train it further."""
     start_from: list[str] = Field(default_factory=lambda: ["german", "english"])
     """Languages of the model whose tags are averaged for the first value; empty starts from the row as it
     is."""
@@ -61,6 +63,14 @@ class LanguageTag(Strategy):
         self._model: SpeechModel | None = None
         self._vector_H: torch.nn.Parameter | None = None
         self._table = ""
+        self._row: int | None = self.options.row
+
+    @property
+    def row(self) -> int:
+        """Id of the tag. Raises: KathrineError where it is not known yet."""
+        if self._row is None:
+            raise KathrineError(f"strategy.{self.label} has claimed no row yet", "claim on a model first, or set row")
+        return self._row
 
     @property
     def language(self) -> str:
@@ -73,6 +83,11 @@ class LanguageTag(Strategy):
             yield "language: 'auto' is what a prompt without a tag is called"
 
     def claim(self, parameters: Sequence[ParameterSpec], facts: ModelFacts) -> Claim:
+        if not facts.language_tags:
+            raise KathrineError(
+                f"strategy.{self.label}: prompts of {facts.family} can not name a language, so a tag would say nothing",
+                "leave the strategy out; the model learns the language without one",
+            )
         # a table with rows for its codes alone has no room for tags
         tables = [
             spec
@@ -85,6 +100,7 @@ class LanguageTag(Strategy):
                 f"leave the strategy out; the model's parts: {', '.join(facts.parts)}",
             )
         rows, width = tables[0].shape
+        self._row = self._chosen_row(facts)
         self._check_row(rows, facts)
         self._check_start(facts)
         spec = ParameterSpec(f"language_tag.{self.language}", (width,), "language_tag")
@@ -97,24 +113,35 @@ class LanguageTag(Strategy):
             weight_decay=self.options.weight_decay,
         )
 
-    def _check_row(self, rows: int, facts: ModelFacts) -> None:
-        if not facts.codebook_size <= self.options.row < rows:
+    def _chosen_row(self, facts: ModelFacts) -> int:
+        if self.options.row is not None:
+            return self.options.row
+        if facts.free_rows:
+            return facts.free_rows[0]
+        present = _row_of(self.language, facts)
+        if present is None:
             raise KathrineError(
-                f"strategy.{self.label}: row {self.options.row} can not hold a language tag",
-                f"rows below {facts.codebook_size} are codes, the table ends at {rows - 1}; 2100 is free in "
-                "the released models",
+                f"strategy.{self.label}: it is not known which row of {facts.checkpoint} is free", "set row"
             )
-        present = {name.lower(): row for name, row in facts.languages.items()}.get(self.language)
-        if present is not None and present != self.options.row:
+        return present
+
+    def _check_row(self, rows: int, facts: ModelFacts) -> None:
+        free = f"; {facts.free_rows[0]} is free" if facts.free_rows else ""
+        if not facts.codebook_size <= self.row < rows:
+            raise KathrineError(
+                f"strategy.{self.label}: row {self.row} can not hold a language tag",
+                f"rows below {facts.codebook_size} are codes, the table ends at {rows - 1}{free}",
+            )
+        present = _row_of(self.language, facts)
+        if present is not None and present != self.row:
             raise KathrineError(
                 f"strategy.{self.label}: the model has a tag for {self.language} already, row {present}",
                 f"set row = {present} to train that one further, or name another language",
             )
-        taken = facts.taken_rows.get(self.options.row)
+        taken = facts.taken_rows.get(self.row)
         if taken is not None and present is None:
             raise KathrineError(
-                f"strategy.{self.label}: row {self.options.row} is taken by {taken}",
-                "choose a free row; 2100 is free in the released models",
+                f"strategy.{self.label}: row {self.row} is taken by {taken}", f"choose a free row{free}"
             )
 
     def _check_start(self, facts: ModelFacts) -> None:
@@ -128,7 +155,7 @@ class LanguageTag(Strategy):
             )
 
     def doubts(self, model: SpeechModel) -> Iterator[str]:
-        row = self.options.row
+        row = self.row
         if model.language_id(self.language) == row:
             return  # trained further: it is meant to be trained
         meanings = model.row_meanings()
@@ -143,11 +170,11 @@ class LanguageTag(Strategy):
         self._model, self._table = model, model.language_table()
         table_VH = model.originals[self._table].detach()
         if model.language_id(self.language) is not None or not self.options.start_from:
-            start_H = table_VH[self.options.row].float()
+            start_H = table_VH[self.row].float()
         else:
             ids = [model.language_id(language) for language in self.options.start_from]
             start_H = rescaled_mean(table_VH[[row for row in ids if row is not None]])
-        self._vector_H = model.add_language(self.language, self.options.row, start_H.clone())
+        self._vector_H = model.add_language(self.language, self.row, start_H.clone())
         return {claim.adds[0].name: self._vector_H}
 
     def off(self) -> AbstractContextManager[None]:
@@ -163,8 +190,13 @@ class LanguageTag(Strategy):
         if self._vector_H is None:
             raise KathrineError(f"strategy.{self.label} was not applied", "apply it to a model first")
         table_VH = weights[self._table].clone()
-        table_VH[self.options.row] = self._vector_H.detach().to(table_VH)
+        table_VH[self.row] = self._vector_H.detach().to(table_VH)
         weights[self._table] = table_VH
 
     def languages(self) -> Mapping[str, int]:
-        return {self.language: self.options.row}
+        return {self.language: self._row if self._row is not None else UNKNOWN}
+
+
+def _row_of(language: str, facts: ModelFacts) -> int | None:
+    """The row of a language's tag in the model, or None where it has none."""
+    return {name.lower(): row for name, row in facts.languages.items()}.get(language)

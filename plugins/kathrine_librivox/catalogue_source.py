@@ -27,6 +27,7 @@ from kathrine_librivox.catalogue.shelves import Shelf, nothing_to_read, tell, ut
 from kathrine_librivox.catalogue.web import Web, no_answer
 from kathrine_librivox.chapters import ChapterCache
 from kathrine_librivox.cutting import CuttingOptions, cutter, cutting_problems, cutting_settings
+from kathrine_librivox.voices import VOICES
 
 FILTER_LOSS = 1.15
 """Cut hours over wanted hours: what the gates of prepare are expected to leave out."""
@@ -76,6 +77,9 @@ class CatalogueSource(Source):
     def __init__(self, options: Any = None, label: str = "") -> None:
         super().__init__(options, label)
         self._tally = Tally()
+
+    def voices(self) -> str:
+        return VOICES
 
     def problems(self) -> Iterator[str]:
         options = self.options

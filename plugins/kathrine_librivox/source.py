@@ -11,9 +11,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from kathrine import KathrineError, Options, Source, SourceContext
-from kathrine.datafiles import corpus_problems, still_to_fetch
+from kathrine.datafiles import corpus_problems, hub_datasets, still_to_fetch, voices_of
 from kathrine.types import Utterance
 from kathrine_librivox.layouts import Corpus, open_corpus
+from kathrine_librivox.voices import VOICES
 from kathrine_librivox.walk import Durations, walk, wanted_segments
 
 HOURS, BYTES_PER_HOUR = 9.0, 30e6
@@ -45,6 +46,12 @@ class LibrivoxSource(Source):
 
     def variants(self) -> tuple[str, ...]:
         return ("text",)
+
+    def hub_datasets(self) -> tuple[str, ...]:
+        return hub_datasets(self.options.root)
+
+    def voices(self) -> str:
+        return voices_of(self.options.root, VOICES)
 
     def __init__(self, options: Any = None, label: str = "") -> None:
         super().__init__(options, label)

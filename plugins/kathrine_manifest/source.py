@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kathrine.components import Source, SourceContext
-from kathrine.datafiles import DataFiles, LocalFiles, corpus_problems, open_files, still_to_fetch
+from kathrine.datafiles import DataFiles, LocalFiles, corpus_problems, hub_datasets, open_files, still_to_fetch
 from kathrine.errors import KathrineError
 from kathrine.types import Utterance
 from kathrine_manifest import fetching
@@ -41,6 +41,16 @@ class Manifest(Source):
 
     def variants(self) -> tuple[str, ...]:
         return ("text", *self.options.texts)
+
+    def hub_datasets(self) -> tuple[str, ...]:
+        return hub_datasets(self.options.path) if is_hub_id(self.options.path) else ()
+
+    def licences(self) -> tuple[str, ...] | None:
+        """The option; else a dataset's card may name one, and a single file has no card."""
+        options = self.options
+        if options.licence:
+            return (options.licence,)
+        return () if Path(options.path).expanduser().is_file() else None
 
     def problems(self) -> Iterator[str]:
         yield from option_problems(self.options)

@@ -108,3 +108,6 @@ class NorwegianLanguage(Language):
 
     def code(self) -> str:
         return "nn" if self.options.variant == "nn" else "no"
+
+    def codes(self) -> tuple[str, ...]:
+        return ("no", self.options.variant)

@@ -11,7 +11,7 @@ from typing import Any
 
 from kathrine import KathrineError, Source, SourceContext
 from kathrine.components import Progress
-from kathrine.datafiles import corpus_problems, open_files, still_to_fetch
+from kathrine.datafiles import corpus_problems, hub_datasets, open_files, still_to_fetch, voices_of
 from kathrine.types import Utterance
 from kathrine_npsc.finding import find_layout
 from kathrine_npsc.layouts import Layout, Quiet
@@ -22,6 +22,11 @@ from kathrine_npsc.plan import Plan, make_plan
 from kathrine_npsc.speakers import REMEDY, SPEAKER_FILE, Person, read_speakers, wanted_dialects
 from kathrine_npsc.wishes import Wishes
 
+LICENCE = "CC0-1.0"
+VOICES = (
+    "members of the Norwegian parliament in its open meetings, known by name; the corpus may be used freely, but "
+    "nobody in it agreed to be imitated"
+)
 NO_CLIP = "clip missing"
 UNREADABLE = "mistake in the row"
 LEFT_OVER_SECONDS = 3600.0
@@ -59,6 +64,15 @@ class NpscSource(Source):
 
     def variants(self) -> tuple[str, ...]:
         return tuple(self.options.fields)
+
+    def hub_datasets(self) -> tuple[str, ...]:
+        return hub_datasets(self.options.root)
+
+    def licences(self) -> tuple[str, ...]:
+        return (LICENCE,)
+
+    def voices(self) -> str:
+        return voices_of(self.options.root, VOICES)
 
     def problems(self) -> Iterator[str]:
         return problems_of(self.options)
@@ -258,7 +272,7 @@ def utterance_of(chain: Sequence[Link], audio: Path, person: Person) -> Utteranc
         facts={
             "speaker_name": first.speaker_name,
             "meeting_date": first.day,
-            "licence": "CC0-1.0",
+            "licence": LICENCE,
             **person.facts(),
             **joined,
         },

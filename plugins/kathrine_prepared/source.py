@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from kathrine.components import Options, Source, SourceContext
-from kathrine.datafiles import HUB_ID, DataFiles, corpus_problems, open_files
+from kathrine.datafiles import HUB_ID, DataFiles, corpus_problems, hub_datasets, open_files
 from kathrine.errors import KathrineError
 from kathrine.types import Utterance
 
@@ -42,6 +42,18 @@ class Prepared(Source):
     name = "prepared"
     Options = PreparedOptions
     options: PreparedOptions
+
+    def hub_datasets(self) -> tuple[str, ...]:
+        return hub_datasets(self.options.root)
+
+    def licences(self) -> tuple[str, ...] | None:
+        """Of a folder that is here, those of its entries; empty where one of them states none."""
+        path = Path(self.options.root).expanduser() / "facts.json"
+        if not path.is_file():
+            return None
+        entries = json.loads(path.read_text(encoding="utf-8"))["entries"]
+        found = [entry["licence"] for name, entry in entries.items() if name in (self.options.entries or entries)]
+        return tuple(sorted({one for each in found for one in each})) if all(found) else ()
 
     def reachable(self, context: SourceContext) -> Iterator[str]:
         path = Path(self.options.root).expanduser()

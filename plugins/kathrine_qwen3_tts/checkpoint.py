@@ -149,7 +149,7 @@ def write_checkpoint(
     """
     import torch
 
-    from kathrine_qwen3_tts.sharding import save_weights
+    from kathrine.sharding import save_weights
 
     out, base = Path(folder_out), Path(base_folder)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kathrine.errors import KathrineError
+from kathrine.errors import KathrineError, OtherFamilyError
 from kathrine_qwen3_tts.census import (
     PARTS,
     SPEAKER_ENCODER_DEFAULTS,
@@ -116,7 +116,7 @@ def check_config(config: dict[str, Any], where: str) -> None:
     """Refuse a configuration that no Qwen3-TTS model can be built from. `where` names it in the message."""
     model_type = config.get("model_type")
     if model_type != "qwen3_tts":
-        raise KathrineError(
+        raise OtherFamilyError(
             f"{where}: model_type is {model_type!r}, not 'qwen3_tts'",
             "name a Qwen3-TTS checkpoint, such as Qwen/Qwen3-TTS-12Hz-0.6B-Base",
         )

@@ -3,8 +3,7 @@ import."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,12 +29,17 @@ from kathrine_qwen3_tts.config import (
     read_config,
     taken_rows,
 )
+from kathrine_qwen3_tts.elsewhere import LIBRARY, adapter_code, speaking_code
+from kathrine_qwen3_tts.fingerprints import codec_fingerprint, speaker_fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from kathrine_qwen3_tts.checkpoint import ResolvedCheckpoint
+
+FREE_ROW = 2100
+"""A row of the codec embedding that no released model uses."""
 
 CODEC_NAME = "Qwen3-TTS-Tokenizer-12Hz"
 
@@ -55,6 +59,7 @@ def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint:
         parts=tuple(part for part in PARTS if part in present),
         languages={name: int(row) for name, row in talker["codec_language_id"].items()},
         taken_rows=taken_rows(dict(config)),
+        free_rows=() if FREE_ROW in taken_rows(dict(config)) else (FREE_ROW,),
         speakers=tuple(talker.get("spk_id") or {}),
         released=released_size(talker),
     )
@@ -78,30 +83,6 @@ def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
     )
 
 
-def codec_fingerprint(folder: Path, window: str) -> str:
-    """Hash of all that codes depend on: the codec's weights, its configuration and the attention window."""
-    from kathrine_qwen3_tts.integrity import file_hash, hub_hash
-
-    codec = codec_folder(folder)
-    weights = codec / "model.safetensors"
-    digest = hashlib.sha256((hub_hash(weights) or file_hash(weights)).encode())
-    digest.update((codec / "config.json").read_bytes())
-    digest.update(window.encode())
-    return digest.hexdigest()[:16]
-
-
-def speaker_fingerprint(folder: Path | str) -> str:
-    """Hash of the speaker encoder's weights: part of the key under which embeddings are cached."""
-    from kathrine_qwen3_tts.integrity import stored_bytes
-
-    # The number goes up when `log_mel`, in front of the encoder, changes its results.
-    digest = hashlib.sha256(b"log-mel 1")
-    for name, content in stored_bytes(folder, "speaker_encoder."):
-        digest.update(name.encode())
-        digest.update(content)
-    return digest.hexdigest()[:16]
-
-
 class FrameCodec:
     """The speech tokenizer as the kernel asks for it: clips padded to whole frames, official decoding."""
 
@@ -121,8 +102,7 @@ class Qwen3TtsOptions(Options):
     """Released models: Qwen/Qwen3-TTS-12Hz-0.6B-Base and Qwen/Qwen3-TTS-12Hz-1.7B-Base."""
 
     checkpoint: str = Field(default="Qwen/Qwen3-TTS-12Hz-0.6B-Base", json_schema_extra={"path": "or_id"})
-    """A folder in the official layout, a Hub id, or `kathrine:tiny` (an embedded model for trying things
-    out)."""
+    """A folder in the official layout, a Hub id, or `kathrine:tiny` (embedded, to try things out)."""
     revision: str = ""
     """Branch, tag or commit on the Hub; empty takes the newest. The run folder records the commit."""
     attention_window: Literal["full", "windowed"] = "full"
@@ -134,6 +114,7 @@ class Qwen3TtsFamily(ModelFamily):
     """Qwen3-TTS, 12 Hz: base and custom_voice, 0.6B and 1.7B."""
 
     name = "qwen3_tts"
+    library = LIBRARY
     tiny = "kathrine:tiny"
     Options = Qwen3TtsOptions
     options: Qwen3TtsOptions
@@ -314,3 +295,11 @@ class Qwen3TtsFamily(ModelFamily):
             weights = {name: value for name, value in weights.items() if part_of(name) != "speaker_encoder"}
         out = write_checkpoint(folder, base, weights, patch, dtype, max_shard_bytes)
         return tuple(sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()))
+
+    def code_elsewhere(self, place: str, text: str, language: str, speaker: str = "") -> str:
+        return speaking_code(place, text, language, speaker)
+
+    def adapter_elsewhere(
+        self, base: str, folder: str, text: str, parts: Collection[str], languages: Mapping[str, int]
+    ) -> str:
+        return adapter_code(base, folder, text, parts, languages)

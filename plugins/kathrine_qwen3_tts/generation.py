@@ -9,8 +9,7 @@ V codes per sub-talker codebook, T generated frames, D decisions (T, and one mor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from kathrine.errors import KathrineError
+from kathrine.generating import distribution, draw, evaluating, penalised
 from kathrine.types import Generated, Sampling, Stop
 from kathrine_qwen3_tts.batches import collate, embed
 from kathrine_qwen3_tts.layout import Prompt, control_ids, frame_text, prompt_rows
@@ -68,41 +68,11 @@ def talker_scores(
     seen_BC: True where codebook 0 of an already generated frame (never of a reference frame) had that code.
     The order does not matter for the masks: repetition penalty, control ids, the end at the first decisions.
     """
-    scores = logits_BC.float()
-    penalty = sampling.repetition_penalty
-    scores = torch.where(seen_BC, torch.where(scores < 0, scores * penalty, scores / penalty), scores)
+    scores = penalised(logits_BC.float(), seen_BC, sampling.repetition_penalty)
     scores = scores.masked_fill(~allowed_C, -torch.inf)
     if decision < MIN_FRAMES:
         scores[:, codec_end] = -torch.inf
     return scores
-
-
-def distribution(scores_BV: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
-    """Scores -> the probabilities that are drawn from: temperature, then top-k (0: off), then top-p (1: off).
-
-    Ties with the k-th score stay in. Top-p keeps the best ids until their mass reaches top_p, at least one.
-    """
-    scores = scores_BV.float() / temperature
-    if 0 < top_k < scores.shape[-1]:
-        kth = scores.topk(top_k, dim=-1).values[..., -1:]
-        scores = scores.masked_fill(scores < kth, -torch.inf)
-    if top_p < 1.0:
-        ordered, ids = scores.sort(dim=-1, descending=True)
-        mass = ordered.softmax(dim=-1)
-        before = mass.cumsum(dim=-1) - mass
-        drop = (before >= top_p).scatter(-1, ids, before >= top_p)
-        drop.scatter_(-1, ids[..., :1], False)
-        scores = scores.masked_fill(drop, -torch.inf)
-    return scores.softmax(dim=-1)
-
-
-def draw(probabilities_BV: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """One id [B] per row, each from its own generator: a prompt's draws do not depend on its neighbours."""
-    rows = [
-        torch.multinomial(row, 1, generator=generator)
-        for row, generator in zip(probabilities_BV, generators, strict=True)
-    ]
-    return torch.cat(rows)
 
 
 def _choose_sub(logits_BV: Tensor, sampling: Sampling, generators: Sequence[torch.Generator]) -> Tensor:
@@ -142,18 +112,6 @@ def sub_talker_frame(
         codes.append(_choose_sub(logits[-1], sampling, generators))
         step_BSH = F.embedding(codes[-1], tables[index])[:, None]
     return torch.stack(codes, dim=1), torch.stack(logits, dim=1)
-
-
-@contextmanager
-def evaluating(network: torch.nn.Module) -> Iterator[None]:
-    """Eval mode inside, every module's own mode back afterwards."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 class _TalkerSteps:

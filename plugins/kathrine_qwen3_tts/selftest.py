@@ -19,13 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kathrine.generating import check_below, check_gap, evaluating, relative_difference
 from kathrine.types import Sampling, SelfCheck
 from kathrine_qwen3_tts import batches, generation, layout, objective
 from kathrine_qwen3_tts.layout import NONE, Prompt, Rows
 from kathrine_qwen3_tts.network import TtsNetwork
-
-NATS = 1.0
-"""How far the wrong alignment's loss must lie above the right one's."""
 
 ENOUGH = 8
 """Fewest targets that must differ from their neighbour for the talker's two alignments to be told apart."""
@@ -92,32 +90,6 @@ def plain_rows(network: TtsNetwork, rows: Rows) -> Tensor:
     return torch.stack(lines)
 
 
-def relative_difference(measured: Tensor, expected: Tensor) -> float:
-    """Root mean square of the difference, divided by the standard deviation of what was expected."""
-    measured, expected = measured.float().cpu(), expected.float().cpu()
-    return float((measured - expected).square().mean().sqrt() / expected.std())
-
-
-def _below(name: str, measured: float, limit: float, explanation: str) -> SelfCheck:
-    return SelfCheck(name, bool(measured < limit), measured, limit, explanation)
-
-
-def _gap(name: str, right: Tensor, wrong: Tensor, explanation: str) -> SelfCheck:
-    """The wrong alignment's mean loss minus the right one's, on the targets that tell the two apart.
-
-    A model that was trained for a while may be unsure of everything; for it one nat would stop a correct run. So the
-    limit is one nat or three standard errors of the difference, whichever is smaller. A wrong alignment is below zero.
-    """
-    if not len(right):
-        unknown = "no target differs from its neighbour, so the codes can not tell the alignments apart"
-        return SelfCheck(name, False, 0.0, NATS, unknown)
-    gap = float(wrong.mean() - right.mean())
-    error = sum(float(side.double().var(correction=0)) / max(1, len(side) - 1) for side in (right, wrong)) ** 0.5
-    limit = min(NATS, 3 * error) if len(right) > 1 else NATS
-    explanation = f"{explanation} ({float(right.mean()):.2f} against {float(wrong.mean()):.2f} nats)"
-    return SelfCheck(name, gap > limit, gap, limit, explanation)
-
-
 @torch.no_grad()
 def self_test(network: TtsNetwork, prompts: Sequence[Prompt] | None = None, max_frames: int = 12) -> list[SelfCheck]:
     """Prove the alignment on codes that the model generates itself.
@@ -127,7 +99,7 @@ def self_test(network: TtsNetwork, prompts: Sequence[Prompt] | None = None, max_
     may start.
     """
     prompts = built_in_prompts(network) if prompts is None else prompts
-    with generation.evaluating(network):
+    with evaluating(network):
         traces = generation.generate_traced(network, prompts, generation.GREEDY, max_frames)
         if sum(_changes(trace) for trace in traces) < ENOUGH:
             # Greedy speech may get stuck on one code; drawn speech does not, and is the model's own as well.
@@ -175,31 +147,31 @@ def _compare(network: TtsNetwork, prompts: Sequence[Prompt], traces: Sequence[ge
     shifted_MK = F.cross_entropy(sub_logits_MKV[:, :-1].float().transpose(1, 2), codes_MQ[:, 2:], reduction="none")
 
     return [
-        _below(
+        check_below(
             "input_rows",
             relative_difference(fed, plain),
             limit,
             "each input row is its projected text plus its codec part, with every codebook of a frame summed",
         ),
-        _below(
+        check_below(
             "talker_teacher_forced",
             relative_difference(outputs.logits_NV, decided_NC),
             limit,
             "the talker's teacher-forced logits equal those that generated the codes",
         ),
-        _below(
+        check_below(
             "sub_talker_teacher_forced",
             relative_difference(sub_logits_MKV, sub_decided_MKV),
             limit,
             "the sub-talker's teacher-forced logits equal those that generated the codes",
         ),
-        _gap(
+        check_gap(
             "talker_alignment",
             talker_N[told_N],
             talker_next_N[told_N],
             "the talker's loss is lower for the next frame than for the one after it",
         ),
-        _gap(
+        check_gap(
             "sub_talker_alignment",
             sub_MK.flatten(),
             shifted_MK.flatten(),

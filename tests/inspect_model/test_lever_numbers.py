@@ -17,8 +17,8 @@ from tiny_training import claim_and_apply, made_up, tiny_model
 from kathrine import SpeechModel
 from kathrine.errors import KathrineError
 from kathrine.inspect.activations import activation_drift
-from kathrine.inspect.levers import Measured, groups, mean_loss, measure_levers, passes
-from kathrine.inspect.pieces import module_paths, own_additions, pieces_of
+from kathrine.inspect.levers import Measured, groups, measure_levers, passes
+from kathrine.inspect.pieces import Piece, module_paths, own_additions, pieces_of
 from kathrine.progress import SilentProgress
 from kathrine.testing import ToyFamily, prepared_toy_corpus, toy_recipe
 from kathrine.toy import ToyOptions
@@ -27,6 +27,7 @@ from kathrine.train.loaded import Loaded
 from kathrine.train.trainable import Trainable
 from kathrine.types import ParameterSpec, PromptedExample
 from kathrine.workspace import Workspace
+from kathrine_base_kl import BaseKl, BaseKlOptions
 from kathrine_language_tag.strategy import LanguageTag
 from kathrine_lora import Lora
 from kathrine_sub_talker.loss import SubTalker, SubTalkerOptions
@@ -285,10 +286,18 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
     broken = tiny_model()
     with torch.no_grad():
         broken.originals["talker.codec_head.weight"].fill_(float("nan"))
-    with pytest.raises(KathrineError, match="target language is not finite"):
+    with pytest.raises(KathrineError, match="of the target language is not finite"):
         levers_of(broken)
-    with pytest.raises(KathrineError, match="known language is not finite"):
-        mean_loss(lambda batch: torch.tensor(math.inf), [broken.collate(spoken(broken, ["x"]))], "known")
+
+
+def test_a_step_to_where_the_loss_is_not_finite_is_an_error_and_taken_back(model: SpeechModel) -> None:
+    weight = torch.nn.Parameter(torch.ones(1))
+    batches = [model.collate(spoken(model, ["x"]))]
+    piece = Piece("part", None, "", 1, ("w",))
+    with pytest.raises(KathrineError, match="after a step on part is not finite") as raised:
+        measure_levers([piece], {"w": weight}, lambda batch: weight.log().sum(), batches, (), step=1.0)
+    assert "smaller --step" in raised.value.hint
+    assert weight.item() == 1.0 and weight.requires_grad
 
 
 # --------------------------------------------------------------------------- a trained model
@@ -343,6 +352,26 @@ def test_a_run_is_seen_by_the_names_of_its_base_with_its_trained_weights() -> No
     assert report.measured.loss == pytest.approx(plain.loss, rel=1e-5)
     for lever in plain.levers:
         assert by_name[lever.name].gradient_norm == pytest.approx(lever.gradient_norm, rel=1e-3), lever.name
+
+
+def test_a_loss_that_compares_with_the_base_is_measured_against_the_base_that_was() -> None:
+    """Of a run: KL divergence from the model before training, which a step does not move."""
+    model, loaded = trained()
+    base = tiny_model()
+    items = spoken(model, TARGET)
+    loss = BaseKl(BaseKlOptions(weight=0.5))
+    plain, report = (
+        measured_report(loaded, losses, items, [], LeverWish("r"), SilentProgress()).measured for losses in ([], [loss])
+    )
+    apart = []
+    for item in items:
+        with torch.no_grad():
+            now, then = (F.log_softmax(one.forward(one.collate([item])).logits_NV, dim=1) for one in (model, base))
+        apart.append(float((then.exp() * (then - now)).sum(dim=1).mean()))
+    assert report.loss == pytest.approx(plain.loss + 0.5 * sum(apart) / len(apart), rel=1e-5)
+    slopes = {lever.name: (lever.weight_norm * lever.gradient_norm, lever.gain) for lever in report.levers}
+    slope, gain = slopes["codec_head"]
+    assert gain == pytest.approx(STEP * slope, rel=0.1)
 
 
 def test_activation_drift_is_that_of_hidden_states_compared_by_hand() -> None:

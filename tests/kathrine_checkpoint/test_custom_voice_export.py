@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,10 +11,12 @@ import pytest
 import soundfile
 import torch
 from exported import Quiet, finished
+from huggingface_hub import metadata_load
 from safetensors.torch import load_file
 from tiny_training import tiny_family, tiny_model, workspace
 
 from kathrine import FinishedRun, KathrineError, PlannedRun
+from kathrine.cards import missing_fields
 from kathrine.cli.main import run as kathrine
 from kathrine.recipe.tables import PrepareTable
 from kathrine.speech.voices import conditioned
@@ -21,6 +24,7 @@ from kathrine.testing import ToyFamily
 from kathrine_checkpoint import CustomVoice, Merged
 from kathrine_checkpoint.complete import check_row
 from kathrine_checkpoint.custom_voice import CustomVoiceOptions
+from kathrine_checkpoint.manifest import file_hash
 from kathrine_checkpoint.voices import NewVoice, mean_embedding
 from kathrine_language_tag import LanguageTag, LanguageTagOptions
 from kathrine_lora import Lora, LoraOptions
@@ -128,7 +132,31 @@ def test_it_was_heard_in_every_voice_and_says_so(export) -> None:
         assert (spoken["file"], spoken["text"], spoken["seconds"]) == (take, "Hei.", 0.48)
     assert export.checks["difference"] <= 1e-5 and export.notes == ()
     card = (export.folder / "README.md").read_text()
-    assert "`kari`, `ola`" in card and "--voice kari" in card and "no speaker encoder" in card
+    assert "brings the voices `kari` and `ola`" in card and "no speaker encoder" in card
+    assert " 'Hei.' --voice kari --language norwegian" in card and "`--voice` takes `kari` or `ola`." in card
+    assert '(text="Hei.", language="norwegian", speaker="kari")' in card and "--reference" not in card
+    assert "- the voice `kari`: whoever speaks in kari, from 3 recordings." in card
+    assert "- the voice `ola`: the speaker ola of the data npsc, from 2 recordings." in card
+    assert "use none of them to imitate" in card and "Nothing is said here of whether they agreed" in card
+    for name, take in (("kari", "self-check"), ("ola", "self-check-ola")):
+        assert f'src="samples/{take}.wav"></audio> | none | `{name}` |' in card
+
+
+def test_its_card_is_known_before_the_run_and_is_written_again(run, export, tmp_path: Path) -> None:
+    exporter = custom_voice({}, consent="Both agreed in writing.", samples=1)
+    metadata = exporter.card_metadata(run.plan)
+    assert missing_fields(metadata) == []
+    assert (metadata["base_model_relation"], metadata["library_name"]) == ("finetune", "qwen-tts")
+    assert metadata_load(export.folder / "README.md") == metadata
+    folder = Path(shutil.copytree(export.folder, tmp_path / "copy"))
+    place = "https://huggingface.co/kari/tale/resolve/main/"
+    assert exporter.refresh_card(run.folder, folder, place)
+    card = (folder / "README.md").read_text()
+    assert "kathrine speak hub:kari/tale 'Hei.' --voice kari" in card and 'from_pretrained("kari/tale")' in card
+    assert f'src="{place}samples/self-check-ola.wav"' in card
+    assert "Both agreed in writing." in card and "Nothing is said here" not in card
+    listed = json.loads((folder / "manifest.json").read_text())["files"]["README.md"]["sha256"]
+    assert listed == file_hash(folder / "README.md")
 
 
 def test_kathrine_speaks_with_its_voices(export, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +178,9 @@ def test_keep_base_keeps_type_and_encoder_and_has_the_voices_too(run, base: Path
     result = exporter.export(run, tmp_path / "out", Quiet())
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["tts_model_type"] == "base" and config["talker_config"]["spk_id"] == {"ryan": 3000, "ola": 2900}
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "--voice ola" in card and "`--reference voice.wav` takes that of a recording instead" in card
+    assert "`qwen-tts` does not let its named voices be used" in card and "generate_custom_voice" not in card
     assert "model.safetensors.index.json" in result.files
     family = tiny_family(tmp_path / "out")
     model = family.load(workspace())

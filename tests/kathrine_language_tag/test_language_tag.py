@@ -48,8 +48,25 @@ def test_the_claim_is_one_new_vector_and_the_start_is_the_named_rows() -> None:
     wanted = rescaled_mean(table[[2053, 2050]])
     assert torch.equal(trained["language_tag.norwegian"].detach(), wanted)
     assert trained["language_tag.norwegian"].dtype == torch.float32
-    assert tag().languages() == {"norwegian": 2100}
     assert tag(language="Faroese", row=2101).languages() == {"faroese": 2101}
+
+
+def test_the_row_is_the_familys_free_one_unless_it_is_named() -> None:
+    parameters, facts = tiny_family().parameters(workspace()) or (), tiny_family().facts(workspace())
+    assert facts is not None and facts.free_rows == (2100,)
+    one = tag()
+    assert set(one.languages()) == {"norwegian"}  # which row is not known yet
+    with pytest.raises(KathrineError, match="claimed no row yet"):
+        one.row  # noqa: B018
+    one.claim(parameters, facts)
+    assert one.languages() == {"norwegian": 2100} and one.row == 2100
+    with pytest.raises(KathrineError, match="row of kathrine:tiny is free"):
+        tag().claim(parameters, dataclasses.replace(facts, free_rows=()))
+    with pytest.raises(KathrineError, match="can not name a language"):
+        tag().claim(parameters, dataclasses.replace(facts, language_tags=False))
+    with pytest.raises(KathrineError) as error:
+        tag(row=5).claim(parameters, facts)
+    assert "2100 is free" in error.value.hint
 
 
 def test_an_empty_start_takes_the_row_as_it_is() -> None:

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from kathrine.errors import KathrineError
 from kathrine_qwen3_tts.config import known_config, parameter_census
-from kathrine_qwen3_tts.family import speaker_fingerprint
+from kathrine_qwen3_tts.fingerprints import speaker_fingerprint
 from kathrine_qwen3_tts.speaker import (
     SpeakerEncoder,
     load_speaker_encoder,

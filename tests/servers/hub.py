@@ -61,8 +61,8 @@ class Revision:
 
 @dataclass
 class Repository:
-    """Revisions by name; gated: every read is refused; private: read with a token alone; requests: pull requests, in
-    the form of the API's list."""
+    """Revisions by name of their branch, and by tag; gated: every read is refused; private: read with a token alone;
+    requests: pull requests, in the form of the API's list; history: what was a branch's newest revision before."""
 
     kind: str
     name: str
@@ -70,10 +70,12 @@ class Repository:
     gated: bool = False
     private: bool = False
     requests: list[dict] = field(default_factory=list)
+    tags: dict[str, Revision] = field(default_factory=dict)
+    history: list[Revision] = field(default_factory=list)
 
     def find(self, revision: str) -> Revision | None:
-        by_sha = {known.sha: known for known in self.revisions.values()}
-        return self.revisions.get(revision) or by_sha.get(revision)
+        by_sha = {known.sha: known for known in (*self.history, *self.revisions.values())}
+        return self.revisions.get(revision) or self.tags.get(revision) or by_sha.get(revision)
 
 
 class Hub:

@@ -134,12 +134,18 @@ class HubHandler(BaseHTTPRequestHandler):
             found = [request for request in repository.requests if author in ("", request["author"]["name"])]
             self.send_json({"discussions": found, "count": len(found), "start": 0})
         elif rest == "/refs":
+            if self.revision(kind, name, "main") is None:
+                return
             repository = self.hub.repositories[(kind, name)]
             branches = [
                 {"name": branch, "ref": f"refs/heads/{branch}", "targetCommit": made.sha}
                 for branch, made in repository.revisions.items()
             ]
-            self.send_json({"branches": branches, "tags": [], "converts": []})
+            tags = [
+                {"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": made.sha}
+                for tag, made in repository.tags.items()
+            ]
+            self.send_json({"branches": branches, "tags": tags, "converts": []})
         elif rest.startswith("/tree/"):
             self.answer_tree(kind, name, rest.removeprefix("/tree/"))
         else:

@@ -1,7 +1,8 @@
 """The loopback Hub, written to: what the real client asks when it creates a repository and uploads.
 
-Answers whoami, create, settings, validate-yaml, preupload, the LFS batch with its PUT and verify, and commits. What is
-uploaded lies in a folder. Not covered: Xet, multipart uploads, pull requests; this is no proof of the real Hub."""
+Answers whoami, create, settings, validate-yaml, preupload, the LFS batch with its PUT and verify, commits, branches,
+tags and their removal. What is uploaded lies in a folder. It can be `away`, and break uploads off. Not covered: Xet,
+multipart uploads, pull requests; this is no proof of the real Hub."""
 
 from __future__ import annotations
 
@@ -15,14 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
 from servers.hub import LFS_SUFFIXES, File, Hub, Repository, Revision
 from servers.hub_answers import HubHandler
+from servers.hub_cards import card_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-LICENCES = {"cc0-1.0", "cc-by-4.0", "apache-2.0", "mit", "other", "unknown"}
 
 
 @dataclass
@@ -49,6 +48,15 @@ class WritingHandler(HubHandler):
     def account(self) -> Account | None:
         return self.hub.accounts.get((self.headers.get("Authorization") or "").removeprefix("Bearer "))
 
+    def parse_request(self) -> bool:
+        """A Hub that is away hangs up before it has answered anything."""
+        if self.hub.away:
+            self.hub.away -= 1
+            self.hub.refused += 1
+            self.close_connection = True
+            return False
+        return super().parse_request()
+
     def body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
             parts = []
@@ -68,6 +76,11 @@ class WritingHandler(HubHandler):
         super().do_GET()
 
     def do_POST(self) -> None:
+        self.answer_post()
+        if self.hub.on_answer is not None:
+            self.hub.on_answer(urlsplit(self.path).path)
+
+    def answer_post(self) -> None:
         path = unquote(urlsplit(self.path).path)
         if "/paths-info/" in path:
             super().do_POST()
@@ -75,7 +88,8 @@ class WritingHandler(HubHandler):
         self.file = ""
         body = self.body()
         if path == "/api/validate-yaml":
-            problems = card_problems(json.loads(body)["content"])
+            wanted = json.loads(body)
+            problems = card_problems(wanted["content"], wanted.get("repoType", "model"))
             self.send_json({"errors": problems, "warnings": []}, 400 if problems else 200)
         elif self.account is None or self.account.role == "read":
             self.refuse("Forbidden", 403)
@@ -87,10 +101,43 @@ class WritingHandler(HubHandler):
             self.preupload(self.hub.repositories[match[1], match[2]], match[3], json.loads(body))
         elif match := re.fullmatch(r"/api/(\w+)/([^/]+/[^/]+)/commit/(.+)", path):
             self.commit(self.hub.repositories[match[1], match[2]], match[3], body)
+        elif match := re.fullmatch(r"/api/(\w+)/([^/]+/[^/]+)/(branch|tag)/(.+)", path):
+            self.name_revision(self.hub.repositories[match[1], match[2]], match[3], match[4], json.loads(body or b"{}"))
         elif path.startswith("/lfs/verify/"):
             self.send_json({}) if self.hub.has(json.loads(body)["oid"]) else self.refuse("NotFound")
         else:
             self.refuse("NotFound")
+
+    def do_DELETE(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        self.file = ""
+        body = self.body()
+        if self.account is None or self.account.role == "read":
+            self.refuse("Forbidden", 403)
+        elif match := re.fullmatch(r"/api/(\w+)/([^/]+/[^/]+)/(branch|tag)/(.+)", path):
+            repository = self.hub.repositories[match[1], match[2]]
+            names = repository.tags if match[3] == "tag" else repository.revisions
+            self.send_json({}) if names.pop(match[4], None) else self.refuse("RevisionNotFound")
+        elif path == "/api/repos/delete":
+            wanted = json.loads(body)
+            name = f"{wanted.get('organization') or self.account.name}/{wanted['name']}"
+            gone = self.hub.repositories.pop((wanted.get("type", "model") + "s", name), None)
+            self.send_json({}) if gone else self.refuse("RepoNotFound")
+        else:
+            self.refuse("NotFound")
+
+    def name_revision(self, repository: Repository, what: str, place: str, wanted: dict[str, Any]) -> None:
+        """A branch at a starting point, or a tag of a revision; 409 where the name is taken."""
+        names = repository.tags if what == "tag" else repository.revisions
+        name = wanted["tag"] if what == "tag" else place
+        start = repository.find(place if what == "tag" else wanted.get("startingPoint", "main"))
+        if name in names:
+            self.send_json({"error": f"{what} {name} exists already"}, 409)
+        elif start is None:
+            self.refuse("RevisionNotFound")
+        else:
+            names[name] = start
+            self.send_json({})
 
     def do_PUT(self) -> None:
         path = unquote(urlsplit(self.path).path)
@@ -102,6 +149,10 @@ class WritingHandler(HubHandler):
             return
         oid = path.removeprefix("/lfs/")
         self.hub.uploading(oid)
+        if self.hub.dropping():
+            self.rfile.read(min(1024, int(self.headers.get("Content-Length") or 1)))
+            self.close_connection = True
+            return
         content = self.body()
         if hashlib.sha256(content).hexdigest() != oid:
             self.refuse("BadRequest", 400)
@@ -145,9 +196,13 @@ class WritingHandler(HubHandler):
 
     def commit(self, repository: Repository, revision: str, body: bytes) -> None:
         files = dict(repository.revisions[revision].files)
+        before = repository.revisions[revision]
         for line in filter(None, body.decode().split("\n")):
             each = json.loads(line)
             value = each["value"]
+            if each["key"] == "header" and value.get("parentCommit") not in (None, before.sha):
+                self.send_json({"error": "the branch has moved on"}, 412)
+                return
             if each["key"] == "file":
                 content = base64.b64decode(value["content"])
                 oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
@@ -160,27 +215,12 @@ class WritingHandler(HubHandler):
             elif each["key"] == "deletedFile":
                 files.pop(value["path"], None)
         summary = json.dumps([(name, facts.oid) for name, facts in sorted(files.items())])
-        before = repository.revisions[revision].sha
-        made = Revision(hashlib.sha1((before + summary).encode()).hexdigest(), files)
+        made = Revision(hashlib.sha1((before.sha + summary).encode()).hexdigest(), files)
+        repository.history.append(before)
         repository.revisions[revision] = made
         self.hub.commits.append(made)
         url = f"{self.hub.url}/{repository.kind}/{repository.name}/commit/{made.sha}"
         self.send_json({"commitOid": made.sha, "commitUrl": url})
-
-
-def card_problems(text: str) -> list[dict[str, str]]:
-    """What the Hub would refuse of a card: front matter that is no YAML, or with names that it does not know."""
-    match = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
-    if match is None:
-        return [{"message": "there is no front matter"}]
-    told = yaml.safe_load(match[1])
-    problems = [f"license '{name}' is not known" for name in told.get("license", ()) if name not in LICENCES]
-    problems += [f"language {name!r} is no ISO 639 code" for name in told.get("language", ()) if not is_language(name)]
-    return [{"message": problem} for problem in problems]
-
-
-def is_language(name: object) -> bool:
-    return isinstance(name, str) and re.fullmatch(r"[a-z]{2,3}", name) is not None
 
 
 class WritableHub(Hub):
@@ -188,7 +228,8 @@ class WritableHub(Hub):
 
     Args:
         folder: takes what is uploaded. commits: in the order in which they came. puts: oids whose upload began.
-        on_put: called with the oid at the beginning of each upload.
+        on_put: called with the oid at the beginning of each upload. away: how many requests it will hang up on;
+        refused counts them. drops: uploads to come that break off. on_answer: called with the path after a POST.
     """
 
     handler = WritingHandler
@@ -202,6 +243,10 @@ class WritableHub(Hub):
         self.puts: list[str] = []
         self.on_put: Callable[[str], None] | None = None
         self.writing = threading.Lock()
+        self.away = 0
+        self.on_answer: Callable[[str], None] | None = None
+        self.refused = 0
+        self.drops = 0
 
     def place(self, oid: str) -> Path:
         return self.folder / oid
@@ -216,12 +261,28 @@ class WritableHub(Hub):
             temporary.replace(self.place(oid))
         return self.place(oid)
 
+    def add_file(self, name: str, kind: str, file: str, content: bytes) -> None:
+        """A commit by somebody else: one regular file more."""
+        repository = self.repositories[kind, name]
+        before = repository.revisions["main"]
+        oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        files = {**before.files, file: File(self.keep(oid, content), len(content), oid, False)}
+        repository.history.append(before)
+        repository.revisions["main"] = Revision(hashlib.sha1((before.sha + oid).encode()).hexdigest(), files)
+
     def uploading(self, oid: str) -> None:
         with self.writing:
             self.puts.append(oid)
         if self.on_put is not None:
             self.on_put(oid)
 
-    def files(self, name: str) -> dict[str, File]:
-        """Files of a dataset's newest commit."""
-        return self.repositories["datasets", name].revisions["main"].files
+    def dropping(self) -> bool:
+        """Whether this upload is to break off."""
+        with self.writing:
+            drop = self.drops > 0
+            self.drops -= drop
+            return drop
+
+    def files(self, name: str, kind: str = "datasets", revision: str = "main") -> dict[str, File]:
+        """Files of the newest commit of a repository."""
+        return self.repositories[kind, name].revisions[revision].files

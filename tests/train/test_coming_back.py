@@ -33,6 +33,10 @@ def test_a_used_folder_is_refused_with_the_remedy(tmp_path: Path) -> None:
         nothing.mkdir(exist_ok=True)
     (nothing / "console.log").write_text("stopped while it prepared")  # such a run has begun, and may be asked to go on
     assert train(toy_recipe(nothing, train={"steps": 1}), resume=True).status == "finished"
+    assert RunFolder(nothing).has_begun() and not RunFolder(tmp_path / "new").has_begun()
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked" / ".lock").touch()  # another process may have got so far
+    assert not RunFolder(tmp_path / "locked").has_begun()
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")

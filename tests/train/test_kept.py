@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,21 @@ def test_results_come_from_the_wanted_checkpoint(tmp_path: Path, monkeypatch: An
     assert same and math.isfinite(loss)
     assert any(said.split() == ["export/keep", "loss", "1.5"] for said in progress.said)
     assert any("a note" in said for said in progress.said)
+
+
+def test_an_exporter_finds_the_sentences_spoken_and_what_was_known_before(tmp_path: Path) -> None:
+    heard: list[Any] = []
+
+    class Listen(Exporter):
+        name = "listen"
+
+        def export(self, run: Any, folder: Path, progress: Any) -> ExportResult:
+            heard.append((run.plan, json.loads((run.folder / "samples" / "samples.json").read_text())))
+            return ExportResult("listen", folder, (), {})
+
+    train(toy_recipe(tmp_path / "run", components={"exporters": (Listen(),)}, speak={"count": 1}))
+    ((plan, takes),) = heard
+    assert list(plan.sources) == ["toy"] and plan.codes == () and len(takes) == 1
 
 
 def test_text_gain_is_measured_on_as_many_as_wanted(tmp_path: Path) -> None:

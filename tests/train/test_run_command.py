@@ -95,7 +95,7 @@ def shell(tmp_path: Path) -> Shell:
 @pytest.mark.slow
 def test_stopped_by_sigterm_and_resumed_with_the_printed_line(shell: Shell) -> None:
     metrics = shell.folder / "runs" / "toy" / "metrics.jsonl"
-    process = shell.start()
+    process = shell.start("--resume", "auto")  # there is nothing yet: it begins
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         if metrics.is_file() and len(metrics.read_bytes().splitlines()) > 20:
@@ -127,6 +127,8 @@ def test_stopped_by_sigterm_and_resumed_with_the_printed_line(shell: Shell) -> N
     # the resolved recipe in the run folder describes the run completely: another run of it is the same
     code, output = shell.run("--folder", "again", recipe="runs/toy/recipe.toml")
     assert code == 0, output
+    code, output = shell.run("--resume", "auto")  # now there is: it goes on, and has nothing left to do
+    assert code == 0 and "results from trained weights" in output, output
     assert (shell.folder / "again" / "metrics.jsonl").read_bytes() == metrics.read_bytes()
 
     code, output = shell.run()

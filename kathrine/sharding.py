@@ -1,4 +1,4 @@
-"""Weights in one file, or in several with an index beside them, as the official loader reads them."""
+"""Weights in one file, or in several with an index beside them, as transformers reads them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kathrine_qwen3_tts.integrity import INDEX, WEIGHTS
-
 if TYPE_CHECKING:
     import torch
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 def save_weights(state: Mapping[str, torch.Tensor], folder: Path, max_shard_bytes: int = 0) -> list[str]:
