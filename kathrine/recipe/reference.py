@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: recipe tables, components and hooks.
+"""Writes the reference pages from the code: recipe tables, components, hooks and types.
 
 `python -m kathrine.recipe.reference` rewrites `docs/reference/`; a test compares the files with what this
 gives.
@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
-from kathrine import hookspecs
-from kathrine.catalog import KINDS, Catalog
-from kathrine.kinds import EVENT_HOOKS
+from kathrine.catalog import Catalog
 from kathrine.recipe.layers import TOP_LEVEL
-from kathrine.recipe.options import option_docs
+from kathrine.recipe.reference_components import components_page, types_page
+from kathrine.recipe.reference_hooks import hook_functions, hooks_page
+from kathrine.recipe.reference_words import GENERATED, options_table
 from kathrine.recipe.tables import KERNEL_TABLES, KIND_TABLES, DataTable
 
-_GENERATED = "<!-- Generated from the code by `python -m kathrine.recipe.reference`: do not edit. -->\n"
+__all__ = ["hook_functions", "pages", "recipe_page", "write"]
 
 _RECIPE_HEAD = """# Recipe reference
 
@@ -58,7 +56,7 @@ Component tables: {tables}.
 def recipe_page() -> str:
     """Markdown of `docs/reference/recipe.md`: every kernel table with key, type, default and doc."""
     kinds = ", ".join(f"`[{table}.NAME]` ({kind})" for table, kind in KIND_TABLES.items())
-    parts = [_GENERATED, _RECIPE_HEAD.replace("{tables}", kinds)]
+    parts = [GENERATED, _RECIPE_HEAD.replace("{tables}", kinds)]
     order = [name for name in TOP_LEVEL if name in KERNEL_TABLES]
     order.insert(1, "data")
     for name in order:
@@ -66,58 +64,6 @@ def recipe_page() -> str:
         heading = "[[data]]" if name == "data" else f"[{name}]"
         parts.append(f"## `{heading}`\n\n{_about(model)}\n\n{options_table(model)}")
     return "\n".join(parts)
-
-
-def components_page(catalog: Catalog, distribution: str = "kathrine") -> str:
-    """Markdown of `docs/reference/components.md`: options of all components that a distribution brings."""
-    parts = [
-        _GENERATED,
-        "# Components\n\nWhat the built-in plugins bring, by kind. `kathrine plugins show NAME` prints the"
-        " same for what is installed.\n\n"
-        "Every table also takes `enabled`, `use` and `unset` ([recipe reference](recipe.md)).\n",
-    ]
-    for kind in KINDS:
-        for name in catalog.names(kind):
-            plugin = catalog.owner(kind, name)
-            if plugin.distribution != distribution:
-                continue
-            component = catalog.component(kind, name)
-            table = next((table for table, other in KIND_TABLES.items() if other == kind), "")
-            heading = f"[{table}.{name}]" if table else f'[[data]] source = "{name}"'
-            about = inspect.cleandoc(component.__doc__ or "")
-            options = option_docs(component.Options)
-            body = options_table(component.Options) if options else "No options.\n"
-            parts.append(f"## `{heading}`\n\n*{kind}, plugin `{plugin.name}`.* {about}\n\n{body}")
-    return "\n".join(parts)
-
-
-def hooks_page() -> str:
-    """Markdown of `docs/reference/hooks.md`: signature and docstring of every hook, in the order of a run."""
-    about = inspect.cleandoc(hookspecs.__doc__ or "")
-    parts = [_GENERATED, f"# Hooks\n\n{about}\n"]
-    sections = {False: "## What exists\n", True: "## What happened\n"}
-    for name, function in hook_functions().items():
-        is_event = name in EVENT_HOOKS
-        if is_event in sections:
-            parts.append(sections.pop(is_event))
-        signature = str(inspect.signature(function)).replace("'", "")
-        parts.append(f"### `{name}{signature}`\n\n{inspect.cleandoc(function.__doc__ or '')}\n")
-    return "\n".join(parts)
-
-
-def hook_functions() -> dict[str, Callable[..., Any]]:
-    """Every hook specification by name, in the order of the file."""
-    return {name: value for name, value in vars(hookspecs).items() if name.startswith("kathrine_")}
-
-
-def options_table(model: type[BaseModel]) -> str:
-    """A markdown table of options."""
-    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    for option in option_docs(model):
-        default = "required" if option.required else f"`{option.default}`"
-        cells = (f"`{option.name}`", option.type, default, option.doc)
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
 
 
 def _about(model: type[BaseModel]) -> str:
@@ -129,10 +75,12 @@ def _about(model: type[BaseModel]) -> str:
 
 def pages() -> dict[str, str]:
     """Every generated page by file name."""
+    catalog = Catalog.load()
     return {
         "recipe.md": recipe_page(),
-        "components.md": components_page(Catalog.load()),
-        "hooks.md": hooks_page(),
+        "components.md": components_page(catalog),
+        "hooks.md": hooks_page(catalog),
+        "types.md": types_page(),
     }
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from kathrine.catalog import KINDS, Catalog
-from kathrine.recipe import reference
+from kathrine.recipe import reference, reference_hooks
 from kathrine.recipe.options import option_docs
 from kathrine.recipe.tables import KERNEL_TABLES, DataTable
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 
-@pytest.mark.parametrize("name", ["recipe.md", "components.md", "hooks.md"])
+@pytest.mark.parametrize("name", ["recipe.md", "components.md", "hooks.md", "types.md"])
 def test_pages_are_up_to_date(name):
     text = (FOLDER / name).read_text(encoding="utf-8")
     assert text == reference.pages()[name], "run `python -m kathrine.recipe.reference`"
@@ -41,6 +41,56 @@ def test_every_hook_is_documented():
     for name, function in functions.items():
         assert len(inspect.getdoc(function) or "") > 30, name
         assert f"### `{name}(" in page
+
+
+def test_every_hook_says_when_given_returns_answers_and_who_implements_it():
+    page = (FOLDER / "hooks.md").read_text(encoding="utf-8")
+    sections = re.split(r"^### ", page, flags=re.MULTILINE)[1:]
+    assert len(sections) == len(reference.hook_functions())
+    for section in sections:
+        said = re.findall(r"^- \*\*(\w[\w ]*)\*\*: (.+)$", section, re.MULTILINE)
+        assert [name for name, _ in said] == ["When", "Given", "Returns", "Answers", "Implemented by"], section
+        assert all(len(text) > 6 for _, text in said), section
+    run_end = next(one for one in sections if one.startswith("`kathrine_run_end("))
+    for implementer in ("`MetricsWriter` (built in)", "`track.tensorboard`"):
+        assert implementer in run_end
+
+
+def test_watchers_of_the_page_are_those_of_a_run():
+    """Their names are read from the source, so that the page loads nothing of training: they are the same ones."""
+    from kathrine.train import reporting, watchers
+
+    named = reference_hooks.watchers()
+    assert set(named) == {"MetricsWriter", "ConsoleWatcher", "ReportWatcher"}
+    for name, hooks in named.items():
+        owner = getattr(watchers, name, None) or getattr(reporting, name)
+        assert set(hooks) == {one for one in dir(owner) if one.startswith("kathrine_")}
+
+
+def test_every_kind_has_its_contract():
+    page = (FOLDER / "components.md").read_text(encoding="utf-8")
+    for kind, (base, _, hook) in KINDS.items():
+        section = page.split(f"## Kind: {kind}\n", 1)[1].split("\n## ", 1)[0]
+        assert f"`kathrine.{base.__name__}`, brought by the hook [`{hook}`]" in section
+        methods = [name for name, value in vars(base).items() if inspect.isfunction(value) and name[0] != "_"]
+        for name in methods:
+            assert f"- `{name}(" in section, f"{kind}.{name} has no docstring"
+        required = re.findall(r"^- `(\w+)\(.*\*\*Required\.\*\*", section, re.MULTILINE)
+        assert set(required) == set(base.__abstractmethods__)
+        if base.__name__ == "Source":  # class attributes with their docstrings, and defaults as they are written
+            assert "- `splits = False`: Whether" in section
+
+
+def test_links_between_the_pages_lead_somewhere():
+    for path in FOLDER.glob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", text):
+            file = (path.parent / target).resolve() if target else path
+            assert file.exists(), f"{path.name}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+                slugs = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+                assert anchor in slugs, f"{path.name}: {target}#{anchor}"
 
 
 def test_every_kernel_key_is_documented():
