@@ -14,7 +14,7 @@ help:
 	@echo "make test     the test suite"
 	@echo "make lint     style (ruff) and types (mypy)"
 	@echo "make bench    speed of the training step, of the command line, and of each stage of prepare"
-	@echo "make bench-memory  the memory estimate of 'kathrine check --fit' against a measured step (20 GB, minutes)"
+	@echo "make bench-memory  the memory estimate of 'kathrine check --fit' against a measured step (8 GB, minutes)"
 	@echo "make docs     write the generated reference pages again"
 	@echo "make install  the set-up alone, into $(VENV)"
 	@echo "make clean    remove the virtual environment and everything that was made"

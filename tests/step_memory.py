@@ -17,14 +17,14 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from kathrine.components import Loss, Strategy
+from kathrine.components import Loss, SpeechModel, Strategy
 from kathrine.inspect.fit_layers import Load, Setting
 from kathrine.recipe.tables import TrainTable
 from kathrine.train.base import BaseModel
 from kathrine.train.optimizer import Average, clipped_norm, make_optimizer
 from kathrine.train.step import StepModule
 from kathrine.train.trainable import make_trainable
-from kathrine.types import Example, PromptedExample
+from kathrine.types import Body, Example, PromptedExample
 from kathrine_qwen3_tts.bodies import model_bodies
 from kathrine_qwen3_tts.census import parameter_census
 from kathrine_qwen3_tts.config import codec_config, known_config
@@ -143,8 +143,35 @@ def measured(
     seconds: float = 3.0,
     device: str = "cpu",
 ) -> Measured:
-    """Two updates of a random model with the loop's own parts; moments are there from the second one on."""
-    model = random_model(config, precision, device)
+    """A random Qwen3-TTS of these sizes: see `measured_step`."""
+    return measured_step(
+        random_model(config, precision, device),
+        model_bodies(config),
+        made_up_items(config, utterances, seconds),
+        strategies,
+        losses,
+        precision=precision,
+        checkpointing=checkpointing,
+        accumulation=accumulation,
+        ema=ema,
+        device=device,
+    )
+
+
+def measured_step(
+    model: SpeechModel,
+    bodies: tuple[Body, ...],
+    items: Sequence[PromptedExample],
+    strategies: Sequence[Strategy],
+    losses: Sequence[Loss],
+    *,
+    precision: str,
+    checkpointing: bool = False,
+    accumulation: int = 1,
+    ema: float = 0.0,
+    device: str = "cpu",
+) -> Measured:
+    """Two updates of a model with the loop's own parts; moments are there from the second one on."""
     if checkpointing:
         model.gradient_checkpointing(True)
     claims = [strategy.claim(model.specs, model.facts) for strategy in strategies]
@@ -155,7 +182,6 @@ def measured(
     average = Average(trainable.parameters, ema) if ema else None
     base = BaseModel.of(model, strategies, losses)
     module = StepModule(model, losses, ["made_up"], parameters, 1, base if base.wanted else None)
-    items = made_up_items(config, utterances, seconds)
     batch = model.collate(items).to(device)
     divisors = {"talker": float(batch.targets * accumulation)}
     divisors |= {loss.label: loss.denominator(batch, model.facts) * accumulation for loss in losses}
@@ -195,7 +221,7 @@ def measured(
         peak = torch.cuda.max_memory_allocated()
     longest = batch.padded_rows // batch.items
     setting = Setting(
-        bodies=model_bodies(config),
+        bodies=bodies,
         specs=model.specs,
         claims=tuple(claims),
         strategies={strategy.label: strategy for strategy in strategies},

@@ -174,10 +174,11 @@ def _keep(setting: Setting, body: Body, touch: _Touch) -> None:
     kept = 2.0 * (table.FLOAT32 * hidden + statistic)  # what both norms see, float32
     kept += 2 * width * hidden if touch.norms else 0
     kept += width * hidden * (3 if copied else 1) if touch.attention else 0
-    kept += table.FLOAT32 * (queries + keys)  # what the norms of queries and keys see
-    kept += width * (queries + keys) if touch.head_norms else 0
+    if body.head_norms:  # what the norms of queries and keys see
+        kept += (table.FLOAT32 + (width if touch.head_norms else 0)) * (queries + keys)
+        kept += statistic * (queries + keys) / body.head
     kept += 2 * width * (queries + keys)  # attention: queries, keys, values, result
-    kept += statistic * (2 * queries + keys) / body.head
+    kept += statistic * queries / body.head
     if setting.gpu and not setting.mixed and queries != keys:
         # no fused kernel computes grouped queries in float32 on CUDA: all pairs, and keys and values repeated
         kept += table.FLOAT32 * (queries / body.head * _length(setting, body) + 2 * (queries - keys))

@@ -53,7 +53,8 @@ class Body:
     heads together, and of the keys (the values are as wide); head: of one attention head. vocabulary: logits of one
     head. positions: how many positions each target frame takes in it, or None where it runs over the input rows.
     heads: how many logit rows each target has. before: parts in front of it; where one of them trains, the gradient
-    runs through all layers. tables: parts that are looked up, not multiplied.
+    runs through all layers. tables: parts that are looked up, not multiplied. head_norms: whether queries and keys are
+    normalised.
     """
 
     part: str
@@ -69,6 +70,7 @@ class Body:
     heads: int = 1
     before: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    head_norms: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def model_bodies(config: Mapping[str, Any]) -> tuple[Body, Body]:
     )
 
 
-def _sizes(config: Mapping[str, Any]) -> dict[str, int]:
+def _sizes(config: Mapping[str, Any]) -> dict[str, Any]:
     head = int(config["head_dim"])
     return {
         "layers": int(config["num_hidden_layers"]),

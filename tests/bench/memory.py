@@ -1,6 +1,6 @@
 """The memory estimate of `kathrine check --fit` against what a step really takes, on a random model of the 0.6B's size.
 
-Run with `make bench-memory`. Needs about 20 GB and some minutes: it is the released configuration, all 28 layers, bf16.
+Run with `make bench-memory`. Needs about 8 GB and some minutes: it is the released configuration, all 28 layers, bf16.
 On a machine with CUDA the same is measured by torch's allocator there. The figures of docs/fit.md come from here.
 """
 

@@ -23,6 +23,7 @@ from kathrine.recipe.plan import make_plan
 from kathrine.testing import toy_recipe
 from kathrine.types import Body, DataSize
 from kathrine.workspace import Workspace
+from kathrine_csm import CsmFamily
 from kathrine_qwen3_tts import Qwen3TtsFamily
 from kathrine_qwen3_tts.bodies import model_bodies
 from kathrine_qwen3_tts.config import read_config
@@ -67,6 +68,18 @@ def test_bodies_agree_with_every_parameter(config):
             *(spec.part for spec in specs),
             "sub_talker_projection",
         }
+
+
+@pytest.mark.parametrize("checkpoint", [CsmFamily.tiny, "sesame/csm-1b"])
+def test_bodies_of_csm_agree_with_every_parameter(checkpoint, tmp_path):
+    family = CsmFamily(CsmFamily.Options(checkpoint=checkpoint))
+    specs, bodies = family.parameters(Workspace(tmp_path)), family.bodies(Workspace(tmp_path))
+    for body in bodies:
+        layer = body.hidden * (2 * body.queries + 2 * body.keys + 3 * body.inner) + 2 * body.hidden
+        assert not body.head_norms
+        assert sum(spec.count for spec in specs if spec.part == body.part) == body.layers * layer + body.hidden
+        heads = sum(spec.count for spec in specs if spec.part == body.head_part)
+        assert heads == body.heads * body.vocabulary * body.hidden
 
 
 def test_a_family_without_a_configuration_or_without_such_layers_says_nothing(tmp_path):

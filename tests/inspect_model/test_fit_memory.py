@@ -6,12 +6,15 @@ from copy import deepcopy
 
 import pytest
 import torch
-from step_memory import Peak, measured, released_config
+from step_memory import Peak, measured, measured_step, released_config
 
 from kathrine.inspect.fit import moments, peak, static_bytes
 from kathrine.inspect.fit_table import MARGIN
 from kathrine.inspect.fit_time import operations
+from kathrine.testing.tiny import made_up_items
+from kathrine.workspace import Workspace
 from kathrine_base_kl import BaseKl
+from kathrine_csm import CsmFamily
 from kathrine_freeze import Freeze
 from kathrine_language_tag import LanguageTag
 from kathrine_lora import Lora
@@ -103,9 +106,21 @@ def test_at_the_widths_of_the_released_model(name, precision, checkpointing):
         precision=precision,
         checkpointing=checkpointing,
         utterances=2,
-        seconds=1.5,
+        seconds=1.0,
     )
     check(found)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("way", ["lora", "whole"])
+def test_another_family(way, precision):
+    """Sesame CSM: no norms of queries and keys, no text projection, heads that are one tensor."""
+    family = CsmFamily(CsmFamily.Options(checkpoint=CsmFamily.tiny))
+    workspace = Workspace.default()
+    model = family.load(workspace, dtype=precision)
+    ways = {"lora": [lora()], "whole": [freeze(parts=["talker", "sub_talker", "sub_talker_head"])]}
+    items = made_up_items(family, workspace)
+    check(measured_step(model, family.bodies(workspace), items, ways[way], [sub_talker()], precision=precision))
 
 
 def test_operations_equal_what_torch_counts():
