@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from kathrine.catalog import KINDS, Catalog
+from kathrine.catalog import KINDS, Catalog, Failure, Plugin
 from kathrine.errors import KathrineError
 from kathrine.kinds import NAME_PATTERN
 from kathrine.recipe.folders import builtin_folder
@@ -114,7 +114,8 @@ def problems(names: Names, kinds: Collection[str], folder: Path, catalog: Catalo
         found.append(f"'{plugin}' is no name of a package: single _ between words, none at the end")
     elif keyword.iskeyword(plugin) or plugin == "kathrine":
         found.append(f"'{plugin}' is a word of its own in {'Python' if keyword.iskeyword(plugin) else 'recipes'}")
-    for other in (*catalog.plugins, *catalog.failures):
+    others: list[Plugin | Failure] = [*catalog.plugins, *catalog.failures]
+    for other in others:
         if other.name == plugin:
             found.append(f"the plugin name '{plugin}' is taken by {other.distribution} {other.version}".rstrip())
         elif other.distribution.lower().replace("_", "-") == names.distribution:
