@@ -95,9 +95,10 @@ def hook_problems(owner: Any, events: bool) -> Iterator[str]:
         elif not marked:
             yield f"{where}{name} lacks @kathrine.hookimpl, so it would never be called: write that above it"
         elif (name in EVENT_HOOKS) != events:
-            here, there = ("on a component", "in the plugin's module") if events else ("in the plugin's module", "")
-            belongs = f"it belongs {there}" if events else "event hooks belong on a component"
-            yield f"{where}{name} stands {here}; {belongs}"
+            if events:
+                yield f"{where}{name} stands on a component; it belongs in the plugin's module"
+            else:
+                yield f"{where}{name} stands in the plugin's module; event hooks belong on a component"
         else:
             yield from _signature_problems(name, function, where, _is_method(owner, thing))
 

@@ -102,7 +102,7 @@ def test_calls_and_the_table(trace, tmp_path) -> None:
     assert table["kathrine_run_end"][0] == "1"
     assert table["kathrine_commands"][0] == "0" and "hub" in table["kathrine_commands"][2]
     assert "the run: finished at step 6" in told
-    assert not list((tmp_path / "temporary").iterdir()), "the run folder is removed"
+    assert not list((tmp_path / "temporary").glob("kathrine-*")), "the run folder is removed"
     assert "held-out" in news
 
 
