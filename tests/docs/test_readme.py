@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from page_runner import blocks
 
 from kathrine.corpus.prepare import prepare
 from kathrine.progress import SilentProgress
