@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from exported import Quiet, finished
+from page_runner import blocks
 from safetensors.torch import load_file
 from tiny_training import workspace
 
@@ -19,10 +19,6 @@ from kathrine_text_projection import TextProjection
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "exports.md"
 BASE = "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
-
-
-def blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
 def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
@@ -38,7 +34,8 @@ def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     voice = 0.1 * np.sin(np.arange(24000) / 20).astype(np.float32)
     soundfile.write("reference.wav", voice, 24000)
 
-    pages = [code for code in blocks() if "load_dataset" not in code]  # that one is run on a corpus
+    texts = [block.text for block in blocks(PAGE, "python")]
+    pages = [code for code in texts if "load_dataset" not in code]  # that one is run on a corpus
     assert len(pages) == 4 and BASE in pages[0]
     names: dict = {}
     for code in pages:

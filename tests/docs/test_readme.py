@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
+from page_runner import blocks
 
 from kathrine.corpus.prepare import prepare
 from kathrine.progress import SilentProgress
@@ -17,9 +17,9 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def recipe_of_the_readme(folder: Path) -> Path:
-    (block,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = blocks(README, "toml")
     path = folder / "my.toml"
-    path.write_text(block, encoding="utf-8")
+    path.write_text(block.text, encoding="utf-8")
     return path
 
 

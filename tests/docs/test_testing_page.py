@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from page_runner import blocks
 
 import kathrine.testing
 from kathrine.testing import fixtures
@@ -19,8 +19,8 @@ TEXT = PAGE.read_text(encoding="utf-8")
 def test_the_code_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("my_order")
     monkeypatch.setitem(sys.modules, "my_order", module)
-    for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
-        exec(compile(code, str(PAGE), "exec"), module.__dict__)
+    for block in blocks(PAGE, "python"):
+        exec(compile(block.text, str(PAGE), "exec"), module.__dict__)
     tests = [value for name, value in vars(module).items() if name.startswith("test_")]
     assert len(tests) == TEXT.count("\ndef test_") == 5
     for test in tests:

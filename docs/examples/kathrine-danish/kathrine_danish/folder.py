@@ -40,7 +40,7 @@ class DanishFolder(kathrine.Source):
         for audio in recordings(Path(self.options.folder)):
             speaker, text = audio.parent.name, audio.with_suffix(".txt").read_text(encoding="utf-8")
             yield Utterance(
-                id=f"{speaker}-{audio.stem}", audio=audio, texts={"text": text}, speaker=speaker, language="danish"
+                id=f"{speaker}-{audio.stem}", audio=audio, texts={"text": text}, speaker=speaker, language="da"
             )
 
 

@@ -27,7 +27,7 @@ def test_it_keeps_the_contract_of_a_source(folder):
     with workspace() as place:
         found = check_source(source(folder), place)
     assert [one.id for one in found] == ["karen-1", "karen-2", "søren-1", "søren-2"]
-    assert {one.text for one in found} == {"God dag."} and {one.language for one in found} == {"danish"}
+    assert {one.text for one in found} == {"God dag."} and {one.language for one in found} == {"da"}
 
 
 def problem(folder):
