@@ -68,8 +68,7 @@ class ToyOptions(Options):
 
 @dataclass
 class ToyBatch:
-    """Tensors of one batch. text_BT: letter or -1. codes_BTQ: the frame fed in, or -1. at_N: flat rows with a
-    target."""
+    """Tensors of one batch. text_BT: letter or -1. codes_BTQ: the frame fed in, or -1. at_N: flat rows of targets."""
 
     tensors: dict[str, Any]
     rows: int
@@ -112,12 +111,11 @@ class ToyModel(SpeechModel):
 
     def __init__(self, facts: ModelFacts, specs: tuple[ParameterSpec, ...], options: ToyOptions) -> None:
         self.facts, self.specs, self.options = facts, specs, options
-        self.network = self.build(options).eval()
+        self.network = self.build(options).eval()  # its parameters are those of the family's `parameters`
         self.originals = dict(self.network.named_parameters())
 
-    def build(self, options: ToyOptions) -> torch.nn.Module:
-        """The network; all its parameters are those of the family's `parameters`."""
-        return toy_network(options)
+    build = staticmethod(toy_network)
+    """The network from its options; a family that starts from this one has its own."""
 
     def rows(self, item: PromptedExample) -> int:
         reference = item.reference.frames + len(item.reference_text_ids) if item.reference is not None else 0
@@ -155,10 +153,8 @@ class ToyModel(SpeechModel):
         return ToyBatch(tensors, sum(rows), max(rows) * len(items), len(targets), len(frame_at), len(items))
 
     def text_rows(self, text_BT: torch.Tensor) -> torch.Tensor:
-        """What letters add to the input, [B, T, H]; zeros where there is none. A family that starts from this one puts
-        its own text side here."""
-        network: Any = self.network
-        return embedded(network.text_embedding, text_BT)
+        """What letters add to the input, [B, T, H]; zeros where there is none."""
+        return embedded(self.network.text_embedding, text_BT)  # type: ignore[arg-type]
 
     def forward(self, batch: ToyBatch) -> TalkerOutputs:  # type: ignore[override]
         import torch.nn.functional as F
@@ -251,12 +247,11 @@ class ToyFamily(ModelFamily):
 
     def _file(self) -> Path | None:
         """The weights of a folder that `write_checkpoint` wrote, or None for the embedded checkpoint."""
-        embedded_one = self.options.checkpoint == self.tiny
-        path = Path(self.options.checkpoint) / "model.safetensors"
-        if not embedded_one and not path.is_file():
-            message = f"model.{self.name} has no checkpoint {self.options.checkpoint!r}"
-            raise KathrineError(message, f'use "{self.tiny}"')
-        return None if embedded_one else path
+        checkpoint = self.options.checkpoint
+        path = None if checkpoint == self.tiny else Path(checkpoint) / "model.safetensors"
+        if path is not None and not path.is_file():
+            raise KathrineError(f"model.{self.name} has no checkpoint {checkpoint!r}", f'use "{self.tiny}"')
+        return path
 
     def fingerprints(self, workspace: Workspace) -> Fingerprints:
         return Fingerprints(codec="toy", speaker="", text="toy")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
+from kathrine.authoring import new_plugin
 from kathrine.catalog import KINDS, Catalog, Failure
-from kathrine.cli import new_plugin
 from kathrine.components import Component
 from kathrine.errors import KathrineError
 from kathrine.recipe.folders import builtin_folder, recipe_names
@@ -47,7 +48,7 @@ def command(
             raise KathrineError(f"--trace and `{context.invoked_subcommand}` do not go together", "leave one out")
         return None
     if trace is not None:
-        from kathrine.cli.trace_hooks import trace as trace_hooks
+        from kathrine.authoring.trace_hooks import trace as trace_hooks
 
         return trace_hooks(trace, profile, sets, folder, as_json)
     catalog = Catalog.load()
@@ -58,7 +59,36 @@ def command(
     return None
 
 
-command.add_command(new_plugin.command)
+@command.command("new", short_help="Write a package with working components to start from.")
+@click.argument("name")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND,...",
+    help=f"What it brings: {', '.join(new_plugin.MODULES)}, or all. Default: {','.join(new_plugin.DEFAULT_KINDS)}.",
+)
+@click.option("--folder", metavar="FOLDER", help="Where it goes; default kathrine-NAME in this folder.")
+def new(name: str, kinds: tuple[str, ...], folder: str | None) -> None:
+    """Write a complete package for the plugin NAME: the smallest working component of each kind, a recipe that runs
+    offline, tests and a README."""
+    names = new_plugin.names_of(name)
+    place = Path(folder or names.distribution).expanduser()
+    wanted, wrong = new_plugin.kinds_of(kinds)
+    wrong += new_plugin.problems(names, wanted, place, Catalog.load())
+    if wrong:
+        raise KathrineError(f"kathrine plugins new {name}: nothing was written", "\n  ".join(wrong))
+    files = new_plugin.write_plugin(names, wanted, place)
+    click.echo(f"{place}: plugin '{names.plugin}' with {', '.join(wanted)}")
+    shown = [path for path in files if "samples" not in path.parts]
+    for path in shown:
+        click.echo(f"  {path}")
+    if len(shown) < len(files):
+        samples = Path(names.package) / "recipes" / "samples"
+        click.echo(f"  {samples}/ ({len(files) - len(shown)} files: recordings to try it on, with their texts)")
+    click.echo("next:")
+    for line in new_plugin.next_commands(names, place):
+        click.echo(f"  {line}")
 
 
 @command.command("show", short_help="Print every option of a component or plugin.")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kathrine.cli.new_plugin import Names, write_plugin
+from kathrine.authoring.new_plugin import Names, write_plugin
 
 
 def written(name: str, kinds: Sequence[str], folder: Path) -> Path:

@@ -12,8 +12,8 @@ import pytest
 from new_plugins import call_tests, imported, written
 
 from kathrine import Workspace
+from kathrine.authoring.new_plugin import BROUGHT, DEFAULT_KINDS, MODULES, Names, kinds_of, names_of, next_commands
 from kathrine.cli.main import run
-from kathrine.cli.new_plugin import BROUGHT, DEFAULT_KINDS, MODULES, Names, kinds_of, names_of, next_commands
 from kathrine.kinds import KINDS
 from kathrine.testing import registered, run_recipe
 
@@ -127,7 +127,7 @@ def test_nothing_is_left_where_the_disk_is_full(tmp_path, monkeypatch) -> None:
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kathrine.cli.new_plugin.shutil.copyfile", full)
+    monkeypatch.setattr("kathrine.authoring.new_plugin.shutil.copyfile", full)
     with pytest.raises(OSError, match="No space left"):
         written("my_radio", ["source"], tmp_path)
     assert not list(tmp_path.iterdir())

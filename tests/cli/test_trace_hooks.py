@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import kathrine
+from kathrine.authoring.trace_hooks import Lines, line
 from kathrine.catalog import Catalog, hook_manager, run_manager
 from kathrine.cli.main import run
-from kathrine.cli.trace_hooks import Lines, line
 from kathrine.hooktrace import HookCall, recorded, shortened
 from kathrine.misfits import HOOKS
 from kathrine.testing import ToySource, registered

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kathrine.authoring.new_plugin import MODULES, Names, next_commands
 from kathrine.cli.main import run
-from kathrine.cli.new_plugin import MODULES, Names, next_commands
 from kathrine.hooktrace import HookCall
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -18,7 +18,7 @@ LEVELS = [
     {"catalog", "kinds", "misfits"},
     {"recipe", "corpus", "speech", "inspect"},
     {"train", "report"},
-    {"doctor"},
+    {"doctor", "authoring"},
     {"testing", "toy", "toy_corpus"},
     {"cli", "__main__"},
 ]

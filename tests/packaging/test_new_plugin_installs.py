@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from kathrine.cli.new_plugin import MODULES, Names
+from kathrine.authoring.new_plugin import MODULES, Names
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = Names("danish")

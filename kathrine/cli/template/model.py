@@ -33,7 +33,8 @@ class NewNameFamilyOptions(ToyOptions):
 class NewNameModel(ToyModel):
     """The toy with a matrix between the letters and the network. See kathrine.SpeechModel."""
 
-    def build(self, options: ToyOptions) -> torch.nn.Module:
+    @staticmethod
+    def build(options: ToyOptions) -> torch.nn.Module:
         import torch
 
         network = toy_network(options)

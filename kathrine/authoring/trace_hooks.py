@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
-
 from kathrine.catalog import Catalog
 from kathrine.errors import KathrineError
 from kathrine.hooktrace import HookCall, Record, recorded
@@ -35,12 +33,12 @@ class Lines:
                 self.hidden += 1
                 return
         self.close()
-        click.echo(line(call, self.known))
+        print(line(call, self.known))
         self.known.update(call.arguments.values())
 
     def close(self) -> None:
         if self.hidden:
-            click.echo(f"{'':>10}  {OFTEN}: {self.hidden} more call{'s' if self.hidden > 1 else ''}")
+            print(f"{'':>10}  {OFTEN}: {self.hidden} more call{'s' if self.hidden > 1 else ''}")
             self.hidden = 0
 
 
@@ -82,7 +80,7 @@ def trace(recipe: str, profile: str | None, sets: Sequence[str], folder: str | N
         lines.close()
         _print_summary(summary(record))
         if outcome is not None:
-            click.echo(f"the run: {outcome.status} at step {outcome.step}" + (f"; {place}" if folder else ""))
+            print(f"the run: {outcome.status} at step {outcome.step}" + (f"; {place}" if folder else ""))
     else:
         told = failure.sentence if isinstance(failure, KathrineError) else repr(failure) if failure else ""
         document = {
@@ -94,7 +92,7 @@ def trace(recipe: str, profile: str | None, sets: Sequence[str], folder: str | N
             "calls": [vars(call) for call in record.calls],
             "hooks": summary(record),
         }
-        click.echo(json.dumps(document, indent=2))
+        print(json.dumps(document, indent=2))
     if failure is not None:
         raise failure
     return 128 + (outcome.signal or 15) if outcome.status == "interrupted" else 0

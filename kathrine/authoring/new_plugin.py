@@ -1,7 +1,7 @@
 """`kathrine plugins new NAME`: a package with the smallest working component of each kind that is asked for.
 
-What is written comes from the files in `template`, which are themselves code that is linted: they say `newname`,
-`NewName` and `kathrine-newname` where the plugin's own name belongs.
+What is written comes from the files in `kathrine/cli/template`, which are themselves code that is linted: they say
+`newname`, `NewName` and `kathrine-newname` where the plugin's own name belongs.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
-from kathrine.catalog import KINDS, Catalog, Failure, Plugin
-from kathrine.errors import KathrineError
-from kathrine.kinds import NAME_PATTERN
+from kathrine.catalog import Catalog, Failure, Plugin
+from kathrine.kinds import KINDS, NAME_PATTERN
 from kathrine.recipe.folders import builtin_folder
 from kathrine.shell import environment, program
 from kathrine.suggest import did_you_mean
 
-TEMPLATE = Path(__file__).parent / "template"
+TEMPLATE = Path(__file__).parent.parent / "cli" / "template"
 SMOKE = "# ---- smoke\n"
 """Divides a part of the recipe: what follows belongs to the smoke profile, at the end of the file."""
 MODULES = {
@@ -228,39 +225,3 @@ def next_commands(names: Names, folder: Path) -> list[str]:
         f"{python} -m pytest {place}",
         f"{environment()}{program()} run {names.plugin}:{names.plugin} --profile smoke",
     ]
-
-
-@click.command("new", short_help="Write a package with working components to start from.")
-@click.argument("name")
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    metavar="KIND,...",
-    help=f"What it brings: {', '.join(MODULES)}, or all. Default: {','.join(DEFAULT_KINDS)}.",
-)
-@click.option("--folder", metavar="FOLDER", help="Where it goes; default kathrine-NAME in this folder.")
-def command(name: str, kinds: tuple[str, ...], folder: str | None) -> None:
-    """Write a complete package for the plugin NAME: the smallest working component of each kind, a recipe that runs
-    offline, tests and a README."""
-    names = names_of(name)
-    place = Path(folder or names.distribution).expanduser()
-    wanted, wrong = kinds_of(kinds)
-    wrong += problems(names, wanted, place, Catalog.load())
-    if wrong:
-        raise KathrineError(f"kathrine plugins new {name}: nothing was written", "\n  ".join(wrong))
-    files = write_plugin(names, wanted, place)
-    click.echo(f"{place}: plugin '{names.plugin}' with {_and(wanted)}")
-    shown = [path for path in files if "samples" not in path.parts]
-    for path in shown:
-        click.echo(f"  {path}")
-    if len(shown) < len(files):
-        samples = Path(names.package) / "recipes" / "samples"
-        click.echo(f"  {samples}/ ({len(files) - len(shown)} files: recordings to try it on, with their texts)")
-    click.echo("next:")
-    for line in next_commands(names, place):
-        click.echo(f"  {line}")
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
