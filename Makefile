@@ -7,13 +7,14 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help install demo test lint format bench docs clean
+.PHONY: help install demo test lint format bench bench-memory docs clean
 
 help:
 	@echo "make demo     the whole pipeline on the embedded tiny model and the bundled sample corpora"
 	@echo "make test     the test suite"
 	@echo "make lint     style (ruff) and types (mypy)"
 	@echo "make bench    speed of the training step, of the command line, and of each stage of prepare"
+	@echo "make bench-memory  the memory estimate of 'kathrine check --fit' against a measured step (8 GB, minutes)"
 	@echo "make docs     write the generated reference pages again"
 	@echo "make install  the set-up alone, into $(VENV)"
 	@echo "make clean    remove the virtual environment and everything that was made"
@@ -44,6 +45,9 @@ format: install
 bench: install
 	$(BIN)/python tests/bench/step.py
 	$(BIN)/python tests/bench/prepare.py
+
+bench-memory: install
+	$(BIN)/python tests/bench/memory.py
 
 docs: install
 	$(BIN)/python -m kathrine.recipe.reference

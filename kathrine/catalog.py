@@ -19,10 +19,11 @@ from typing import Any
 
 import pluggy
 
-from kathrine import hookspecs
+from kathrine import hookspecs, hooktrace
 from kathrine.components import Component
 from kathrine.errors import KathrineError
-from kathrine.kinds import EVENT_HOOKS, KINDS, component_problem
+from kathrine.kinds import KINDS
+from kathrine.misfits import failed_import, function_of, hook_problems, listed, misfit, place_of, where_raised
 from kathrine.suggest import did_you_mean, listing
 
 GROUP = "kathrine"
@@ -47,35 +48,43 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Failure:
-    """An installed plugin that does not work, and why."""
+    """An installed plugin that does not work, and why. problems: all that is wrong with it, a sentence each."""
 
     name: str
     distribution: str
     version: str
-    reason: str
+    problems: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """All of it as one sentence."""
+        return "; ".join(self.problems)
 
     def __str__(self) -> str:
         return f"plugin '{self.name}' of {self.distribution} {self.version} failed to load: {self.reason}"
+
+
+class Misfits(KathrineError):
+    """Everything that is wrong with one plugin."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
 
 
 class _Manager(pluggy.PluginManager):
     """Looks at `kathrine_...` attributes only: registering a component evaluates none of its properties."""
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        if not name.startswith("kathrine_"):
-            return None
-        options = super().parse_hookimpl_opts(plugin, name)
-        if options is None and callable(getattr(plugin, name)):
-            raise pluggy.PluginValidationError(plugin, f"{name} lacks @kathrine.hookimpl, so it would never be called")
-        if options is not None and (options["wrapper"] or options["hookwrapper"]):
-            raise pluggy.PluginValidationError(plugin, f"{name} is a wrapper; kathrine's hooks have none")
-        return options
+        return super().parse_hookimpl_opts(plugin, name) if name.startswith("kathrine_") else None
 
 
 def hook_manager() -> pluggy.PluginManager:
-    """An empty manager of kathrine's hooks; with KATHRINE_TRACE_PLUGINS=1 it writes every call to stderr."""
+    """An empty manager of kathrine's hooks; with KATHRINE_TRACE_PLUGINS=1 it writes every call to stderr, and within
+    `hooktrace.recorded` its calls are kept."""
     manager = _Manager(GROUP)
     manager.add_hookspecs(hookspecs)
+    hooktrace.attach(manager)
     if os.environ.get("KATHRINE_TRACE_PLUGINS", "") not in ("", "0"):
         manager.trace.root.setwriter(lambda message: print(message, end="", file=sys.stderr))
         manager.enable_tracing()
@@ -95,11 +104,11 @@ def run_manager(components: Iterable[Any], watchers: Iterable[Any] = ()) -> plug
             continue
         label = f"{getattr(instance, 'kind', 'watcher')}.{getattr(instance, 'label', type(instance).__name__)}"
         name = label if not manager.has_plugin(label) else f"{label}#{len(manager.get_plugins())}"
-        try:
-            manager.register(instance, name=name)
-            manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            raise KathrineError(f"{label} has a hook that does not fit: {_reason(error)}") from error
+        wrong = list(hook_problems(instance, events=True))
+        if wrong:
+            raise KathrineError(f"{label} has a hook that does not fit: {'; '.join(wrong)}")
+        manager.register(instance, name=name)
+    manager.check_pending()
     return manager
 
 
@@ -131,12 +140,13 @@ class Catalog:
             twins = sorted({_origin(other)[0] for other in points if other.name == point.name})
             if len(twins) > 1:
                 reason = f"the plugin name is taken by {' and '.join(twins)}; uninstall or disable one"
-                catalog.failures.append(Failure(point.name, *_origin(point), reason))
+                catalog.failures.append(Failure(point.name, *_origin(point), (reason,)))
                 continue
             try:
                 module = point.load()
             except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a foreign module raises is its failure
-                catalog.failures.append(Failure(point.name, *_origin(point), _reason(error)))
+                reason = failed_import(error, point.module, point.dist)
+                catalog.failures.append(Failure(point.name, *_origin(point), (reason,)))
                 continue
             catalog.add(module, point.name, *_origin(point))
         for name, module in _by_hand.items():
@@ -150,7 +160,8 @@ class Catalog:
         except (Exception, SystemExit) as error:  # noqa: BLE001  see `load`
             if self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
-            self.failures.append(Failure(name, distribution, version, _reason(error)))
+            problems = error.problems if isinstance(error, Misfits) else (_reason(error, module),)
+            self.failures.append(Failure(name, distribution, version, problems))
             return
         self.plugins.append(plugin)
         for kind, component in found:
@@ -159,30 +170,45 @@ class Catalog:
     def _examine(
         self, module: Any, name: str, distribution: str, version: str
     ) -> tuple[Plugin, list[tuple[str, type[Component]]]]:
-        trial = hook_manager()  # a manager of its own: registering half a plugin leaves nothing behind
+        wrong = list(hook_problems(module, events=False))
+        if wrong:
+            raise Misfits(wrong)
+        trial = _Manager(GROUP)  # a manager of its own: registering half a plugin leaves nothing behind
+        trial.add_hookspecs(hookspecs)
         trial.register(module, name=name)
         trial.check_pending()
         if not trial.get_hookcallers(module):
             raise KathrineError("it implements no hook: a function with @kathrine.hookimpl, such as kathrine_sources")
-        for event in EVENT_HOOKS:
-            if hasattr(module, event):
-                raise KathrineError(f"{event} stands in the plugin's module; event hooks belong on a component")
         self.manager.register(module, name=name)
         found: list[tuple[str, type[Component]]] = []
         for kind, (_, _, hook) in KINDS.items():
-            for component in _flatten(self.ask(name, hook)):
-                problem = component_problem(kind, component)
-                if problem:
-                    raise KathrineError(f"{hook} gave {component!r}: {problem}")
-                if (kind, component.name) in {(k, c.name) for k, c in found}:
-                    raise KathrineError(f"{hook} gives the name '{component.name}' twice")
-                found.append((kind, component))
-        folders = tuple(Path(folder) for folder in _flatten(self.ask(name, "kathrine_recipes")))
-        for folder in folders:
-            if not folder.is_dir():
-                raise KathrineError(f"kathrine_recipes gave {folder}, which is not a folder")
+            given, odd = self._given(name, module, hook)
+            wrong += odd
+            for component in given:
+                problems = list(misfit(kind, hook, function_of(module, hook), component))
+                if not problems and (kind, component.name) in {(k, c.name) for k, c in found}:
+                    problems = [f"{place_of(component)}{hook} gives the name '{component.name}' twice: rename one"]
+                wrong += problems
+                found += [] if problems else [(kind, component)]
+        given, odd = self._given(name, module, "kathrine_recipes")
+        wrong += odd
+        folders = tuple(Path(folder) for folder in given)
+        where = place_of(function_of(module, "kathrine_recipes"))
+        wrong += [f"{where}kathrine_recipes gave {one}, which is not a folder" for one in folders if not one.is_dir()]
+        if wrong:
+            raise Misfits(wrong)
         names = tuple((kind, component.name) for kind, component in found)
         return Plugin(name, distribution, version, module, names, folders), found
+
+    def _given(self, name: str, module: Any, hook: str) -> tuple[list[Any], list[str]]:
+        """What a plugin's hook gave, and what is wrong with it; nothing where it has no such hook."""
+        function = function_of(module, hook)
+        if function is None:
+            return [], []
+        try:
+            return listed(hook, function, self.ask(name, hook))
+        except (Exception, SystemExit) as error:  # noqa: BLE001  see `load`
+            return [], [f"{_reason(error, module)} (raised by {hook})"]
 
     def ask(self, plugin: str, hook: str, **arguments: Any) -> list[Any]:
         """Call one hook of one plugin; the list of its answers (empty where it has no such hook)."""
@@ -206,8 +232,9 @@ class Catalog:
         if len(entries) == 1:
             return ""
         if entries:
-            origins = " and ".join(plugin.origin for _, plugin in entries)
-            return f"two plugins bring the {kind} '{name}': {origins}; leave one out with KATHRINE_DISABLE"
+            origins = " and ".join(f"{plugin.origin} ({place_of(made).rstrip(': ')})" for made, plugin in entries)
+            remedy = f"leave one out with KATHRINE_DISABLE={entries[-1][1].name}, or rename one"
+            return f"two plugins bring the {kind} '{name}': {origins}; {remedy}"
         sentence = f"unknown {kind} '{name}'{did_you_mean(name, self.names(kind))}; "
         sentence += f"installed: {listing(self.names(kind))}"
         if self.disabled:
@@ -259,11 +286,11 @@ def _origin(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
     return (distribution.name, distribution.version) if distribution is not None else ("unknown", "")
 
 
-def _flatten(answers: Iterable[Any]) -> list[Any]:
-    return [entry for answer in answers for entry in answer]
-
-
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, module: Any) -> str:
+    """One line of why a plugin does not work, with the line of it that raised the error."""
+    message = " ".join(str(error).split())
     if isinstance(error, KathrineError | pluggy.PluginValidationError):
-        return " ".join(str(error).split())
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return message
+    return (
+        f"{where_raised(error, getattr(module, '__name__', type(module).__module__))}{type(error).__name__}: {message}"
+    )

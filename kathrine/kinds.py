@@ -45,11 +45,20 @@ def component_problem(kind: str, component: Any) -> str:
     if not inspect.isclass(component) or not issubclass(component, base):
         return f"not a subclass of {base.__name__}"
     name = getattr(component, "name", None)
+    if name is None:
+        return 'it has no `name`: write name = "..." in the class, lower-case letters, digits and underscores'
     if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
-        return "its `name` has to be lower-case letters, digits and underscores"
+        return f"its `name` has to be lower-case letters, digits and underscores, it is {name!r:.80}"
     if inspect.isabstract(component):
         return f"it lacks the methods {listing(component.__abstractmethods__)}"
     options = component.Options
+    if options is Options and options_base is not Options:
+        return (
+            f"it has no `Options` of its own: write Options = MyOptions in the class, with "
+            f"class MyOptions(kathrine.{options_base.__name__})"
+        )
+    if isinstance(options, Options):
+        return f"its `Options` is an instance: give the class, {type(options).__name__} without ()"
     if not inspect.isclass(options) or not issubclass(options, options_base):
         return f"its `Options` has to be a subclass of kathrine.{options_base.__name__}"
     taken = set(RESERVED_OPTIONS)

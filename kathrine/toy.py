@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -100,13 +100,24 @@ def toy_network(options: ToyOptions) -> torch.nn.Module:
     return network
 
 
+def embedded(table: torch.nn.Embedding, ids_BT: torch.Tensor) -> torch.Tensor:
+    """Rows of a table, [B, T, H]; zeros where an id is negative."""
+    import torch.nn.functional as F
+
+    return F.embedding(ids_BT.clamp(min=0), table.weight) * (ids_BT >= 0).unsqueeze(-1)
+
+
 class ToyModel(SpeechModel):
     """See SpeechModel."""
 
     def __init__(self, facts: ModelFacts, specs: tuple[ParameterSpec, ...], options: ToyOptions) -> None:
         self.facts, self.specs, self.options = facts, specs, options
-        self.network = toy_network(options).eval()
+        self.network = self.build(options).eval()
         self.originals = dict(self.network.named_parameters())
+
+    def build(self, options: ToyOptions) -> torch.nn.Module:
+        """The network; all its parameters are those of the family's `parameters`."""
+        return toy_network(options)
 
     def rows(self, item: PromptedExample) -> int:
         reference = item.reference.frames + len(item.reference_text_ids) if item.reference is not None else 0
@@ -138,29 +149,25 @@ class ToyModel(SpeechModel):
             at += aligned + ([aligned[-1] + 1] if item.end else [])
             targets += [*item.example.codes_FQ[:, 0].tolist(), *([END] if item.end else [])]
             item_N += [b] * (frames + item.end)
-        arrays = {
-            "text_BT": text_BT,
-            "codes_BTQ": codes_BTQ,
-            "at_N": at,
-            "targets_N": targets,
-            "item_N": item_N,
-        }
+        arrays = {"text_BT": text_BT, "codes_BTQ": codes_BTQ, "at_N": at, "targets_N": targets, "item_N": item_N}
         arrays |= {"at_M": frame_at, "item_M": item_M, "codes_MQ": np.concatenate(codes_M)}
         tensors = {name: torch.as_tensor(np.asarray(array), dtype=torch.int64) for name, array in arrays.items()}
         return ToyBatch(tensors, sum(rows), max(rows) * len(items), len(targets), len(frame_at), len(items))
+
+    def text_rows(self, text_BT: torch.Tensor) -> torch.Tensor:
+        """What letters add to the input, [B, T, H]; zeros where there is none. A family that starts from this one puts
+        its own text side here."""
+        network: Any = self.network
+        return embedded(network.text_embedding, text_BT)
 
     def forward(self, batch: ToyBatch) -> TalkerOutputs:  # type: ignore[override]
         import torch.nn.functional as F
 
         network: Any = self.network
         tensors = batch.tensors
-
-        def embed(table: torch.nn.Embedding, ids: torch.Tensor) -> torch.Tensor:
-            return F.embedding(ids.clamp(min=0), table.weight) * (ids >= 0).unsqueeze(-1)
-
-        rows_BTH = embed(network.text_embedding, tensors["text_BT"])
+        rows_BTH = self.text_rows(tensors["text_BT"])
         for q, table in enumerate(network.codec_embedding):
-            rows_BTH = rows_BTH + embed(table, tensors["codes_BTQ"][..., q])
+            rows_BTH = rows_BTH + embedded(table, tensors["codes_BTQ"][..., q])
         hidden_BTH, _ = network.talker(rows_BTH.to(network.head.weight.dtype))
         flat_H = network.dropout(hidden_BTH).reshape(-1, WIDTH)
         return TalkerOutputs(
@@ -216,12 +223,14 @@ class ToyCodec(Codec):
 
 
 class ToyFamily(ModelFamily):
-    """`[model.toy]`: for tests of the kernel and of plugins."""
+    """`[model.toy]`: for tests of the kernel and of plugins, and what a new family may start from."""
 
     name = "toy"
     tiny = "toy"
     Options = ToyOptions
     options: ToyOptions
+    model: ClassVar[type[ToyModel]] = ToyModel
+    """What `load` makes."""
 
     def facts(self, workspace: Workspace) -> ModelFacts:
         parts = ("text_embedding", "codec_embedding", "talker", "head", "sub_talker")
@@ -241,11 +250,13 @@ class ToyFamily(ModelFamily):
         self._file()
 
     def _file(self) -> Path | None:
-        """The weights of a folder that `write_checkpoint` wrote, or None for "toy"."""
+        """The weights of a folder that `write_checkpoint` wrote, or None for the embedded checkpoint."""
+        embedded_one = self.options.checkpoint == self.tiny
         path = Path(self.options.checkpoint) / "model.safetensors"
-        if self.options.checkpoint != "toy" and not path.is_file():
-            raise KathrineError(f"model.toy has no checkpoint {self.options.checkpoint!r}", 'use "toy"')
-        return None if self.options.checkpoint == "toy" else path
+        if not embedded_one and not path.is_file():
+            message = f"model.{self.name} has no checkpoint {self.options.checkpoint!r}"
+            raise KathrineError(message, f'use "{self.tiny}"')
+        return None if embedded_one else path
 
     def fingerprints(self, workspace: Workspace) -> Fingerprints:
         return Fingerprints(codec="toy", speaker="", text="toy")
@@ -264,7 +275,7 @@ class ToyFamily(ModelFamily):
     def load(self, workspace: Workspace, device: str = "cpu", dtype: str = "fp32") -> ToyModel:
         import torch
 
-        model, path = ToyModel(self.facts(workspace), self.parameters(workspace), self.options), self._file()
+        model, path = self.model(self.facts(workspace), self.parameters(workspace), self.options), self._file()
         if path is not None:
             from safetensors.torch import load_file
 
@@ -287,7 +298,7 @@ class ToyFamily(ModelFamily):
         from safetensors.torch import save_file
 
         if voices:
-            raise KathrineError("model.toy brings no speakers of its own", "use export.merged")
+            raise KathrineError(f"model.{self.name} brings no speakers of its own", "use export.merged")
 
         folder.mkdir(parents=True, exist_ok=True)
         save_file(dict(weights), str(folder / "model.safetensors"))

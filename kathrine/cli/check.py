@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kathrine.cli.fit import print_fit
+from kathrine.inspect.fit_estimate import as_json as fit_json
+from kathrine.inspect.fit_estimate import fit_of
+from kathrine.inspect.fit_table import find_gpu
 from kathrine.recipe.plan import Plan, make_plan
 from kathrine.recipe.recipe import load_recipe
 from kathrine.recipe.tomlwriter import toml_value
@@ -22,14 +26,24 @@ if TYPE_CHECKING:
 @click.option("--profile", metavar="NAME", help="Profile of the recipe to lay over it.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set one option; may be repeated.")
 @click.option("--origins", is_flag=True, help="Print every key, its value and where it came from.")
+@click.option(
+    "--fit",
+    metavar="GPU",
+    help="Estimate memory and time of a step on a GPU: its memory, such as 24GB, or its name, such as 'RTX 4090'.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def command(recipe: str, profile: str | None, sets: tuple[str, ...], origins: bool, as_json: bool) -> None:
+def command(
+    recipe: str, profile: str | None, sets: tuple[str, ...], origins: bool, fit: str | None, as_json: bool
+) -> None:
     """Find every mistake in RECIPE and print its plan. RECIPE: a path, or a name such as kathrine:curriculum."""
     workspace = Workspace.default()
     loaded = load_recipe(recipe, profile, sets, workspace=workspace)
     plan = make_plan(loaded, workspace)
+    estimate = None if fit is None else fit_of(plan, workspace, find_gpu(fit))
     if as_json:
-        extra = {"origins": dict(loaded.origins)} if origins else {}
+        extra: dict[str, Any] = {"origins": dict(loaded.origins)} if origins else {}
+        if estimate is not None:
+            extra["fit"] = fit_json(estimate)
         click.echo(json.dumps(plan.as_json() | extra, indent=2))
         return
     from rich.console import Console
@@ -39,6 +53,8 @@ def command(recipe: str, profile: str | None, sets: tuple[str, ...], origins: bo
         print_origins(console, loaded.document, loaded.origins)
     else:
         print_plan(console, plan)
+    if estimate is not None:
+        print_fit(console, estimate)
 
 
 def print_plan(console: Console, plan: Plan) -> None:

@@ -25,7 +25,7 @@ COMMANDS = {
     "doctor": "Look at a machine before a long run: device, disk, memory, model, data, uploads.",
     "inspect": "Look into a model: parts, parameters, what a recipe trains, self-test.",
     "text": "Print how a language speaks a written text, and by which rules.",
-    "plugins": "List what is installed; `plugins show NAME` prints options.",
+    "plugins": "List what is installed; `plugins show NAME` prints options, `plugins new NAME` begins one.",
     "schema": "Write the JSON schema of recipes, for editors.",
 }
 """Built-in commands and their one line of help. Each lives in `kathrine/cli/NAME.py` as `command`."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from kathrine.catalog import KINDS, Catalog
+from kathrine.catalog import KINDS, Catalog, Failure
+from kathrine.cli import new_plugin
 from kathrine.components import Component
 from kathrine.errors import KathrineError
 from kathrine.recipe.folders import builtin_folder, recipe_names
@@ -18,19 +19,46 @@ from kathrine.suggest import did_you_mean, listing
 
 @click.group("plugins", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.option("--trace", metavar="RECIPE", help="Run RECIPE, and show which hook was called on whom with what.")
+@click.option("--profile", metavar="NAME", help="With --trace: profile of the recipe.")
+@click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="With --trace: set one option; may be repeated."
+)
+@click.option("--folder", metavar="FOLDER", help="With --trace: keep the run here; else it is removed.")
 @click.pass_context
-def command(context: click.Context, as_json: bool) -> None:
+def command(
+    context: click.Context,
+    as_json: bool,
+    trace: str | None,
+    profile: str | None,
+    sets: tuple[str, ...],
+    folder: str | None,
+) -> int | None:
     """List the plugins, what they bring, and what failed to load.
 
-    KATHRINE_DISABLE=NAME,... in the environment leaves plugins out.
+    KATHRINE_DISABLE=NAME,... in the environment leaves plugins out. --trace RECIPE runs a recipe from beginning to
+    end, best with --profile smoke.
     """
+    given = [name for name, value in (("--profile", profile), ("--set", sets), ("--folder", folder)) if value]
+    if trace is None and given:
+        raise KathrineError(f"{' and '.join(given)} without --trace", "kathrine plugins --trace RECIPE " + given[0])
     if context.invoked_subcommand is not None:
-        return
+        if trace is not None:
+            raise KathrineError(f"--trace and `{context.invoked_subcommand}` do not go together", "leave one out")
+        return None
+    if trace is not None:
+        from kathrine.cli.trace_hooks import trace as trace_hooks
+
+        return trace_hooks(trace, profile, sets, folder, as_json)
     catalog = Catalog.load()
     if as_json:
         click.echo(json.dumps(_listing(catalog), indent=2))
     else:
         _print(catalog)
+    return None
+
+
+command.add_command(new_plugin.command)
 
 
 @command.command("show", short_help="Print every option of a component or plugin.")
@@ -123,12 +151,20 @@ def _listing(catalog: Catalog) -> dict[str, Any]:
             }
             for plugin in catalog.plugins
         ],
-        "failures": [vars(failure) for failure in catalog.failures],
+        "failures": [vars(failure) | {"reason": failure.reason} for failure in catalog.failures],
         "clashes": catalog.clashes(),
         "disabled": list(catalog.disabled),
         "warnings": catalog.warnings,
         "recipes": recipe_names([builtin_folder()]),
     }
+
+
+def _told(failure: Failure) -> str:
+    """A failure, with a line for each problem where there are several."""
+    if len(failure.problems) == 1:
+        return str(failure)
+    head = str(failure).removesuffix(failure.reason).rstrip()
+    return "\n  ".join([head, *failure.problems])
 
 
 def _print(catalog: Catalog) -> None:
@@ -152,7 +188,9 @@ def _print(catalog: Catalog) -> None:
         )
     console.print(table)
     console.print(f"recipes: {', '.join(f'kathrine:{name}' for name in recipe_names([builtin_folder()])) or 'none'}")
-    for sentence in (*catalog.failures, *catalog.clashes(), *catalog.warnings):
-        console.print(str(sentence), style="red", soft_wrap=True)
+    for failure in catalog.failures:
+        console.print(_told(failure), style="red", soft_wrap=True)
+    for sentence in (*catalog.clashes(), *catalog.warnings):
+        console.print(sentence, style="red", soft_wrap=True)
     if catalog.disabled:
         console.print(f"disabled by KATHRINE_DISABLE: {', '.join(catalog.disabled)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from kathrine.components.base import Component, Progress
 from kathrine.types import (
+    Body,
     Fingerprints,
     Generated,
     ModelFacts,
@@ -197,6 +198,12 @@ class ModelFamily(Component):
     @abstractmethod
     def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:
         """Every parameter, in pure Python, equal to the real model's; None where the config is not at hand."""
+
+    def bodies(self, workspace: Workspace) -> tuple[Body, ...] | None:
+        """The stacks of transformer layers in the order of the forward pass, from the configuration alone: what the
+        memory and the time of a step are estimated from. None where the config is not at hand, and for a family that is
+        not made of such layers: its estimate is then weights and optimizer alone."""
+        return None
 
     def at_hand(self, workspace: Workspace) -> bool:
         """Whether `fetch` would have nothing to download."""

@@ -66,6 +66,15 @@ class Strategy(Component):
         Parameters trained in place are in `weights` already.
         """
 
+    def kept_per_row(self, inputs: int, outputs: int, mixed: bool, mask: int) -> tuple[float, bool]:
+        """What one adapted linear layer keeps for the backward pass, for the memory estimate of `kathrine check --fit`.
+
+        Given: its widths; mixed, whether it computes in bf16 beside float32 weights; mask, bytes of one cell of
+        dropout's mask on the device. Returns: bytes of one row that are the adapter's own; and whether it keeps the
+        layer's input itself, which all adapters of that input share. By default: a copy of its input.
+        """
+        return (2.0 if mixed else 4.0) * inputs, False
+
     def fold_problem(self) -> str:
         """Why a merged export is impossible with this strategy, or an empty string; asked by `check`."""
         return ""
@@ -102,6 +111,11 @@ class Loss(Component):
     needs_base: ClassVar[bool] = False
     """Whether it compares with the model before training: `outputs.base_logits_NV` is then set, which takes one more
     forward pass, without gradients, in each step."""
+
+    def sub_talker_share(self) -> float:
+        """Share of the target frames that this loss puts through the sub-talker in a step; 0 where it needs none. For
+        the estimates of `kathrine check --fit`."""
+        return 0.0
 
     @abstractmethod
     def denominator(self, batch: Collated, facts: ModelFacts) -> float:

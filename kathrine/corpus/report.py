@@ -30,14 +30,19 @@ def entry_facts(
 ) -> dict[str, Any]:
     """Facts of one data entry: what was seen and kept, why the rest was not, hours, speakers, licence.
 
-    splits: utterances and seconds of each. bandwidth_hz: median of the kept recordings, 0 without any.
-    cut_share: of the kept utterances, those that end mid-speech. pace: how long their letters are (`speech.limits`).
-    left_out_by_source: what never became an utterance, by the source's own reasons; no part of `seen`."""
+    splits: utterances, seconds and the longest utterance of each. bandwidth_hz: median of the kept recordings, 0
+    without any. cut_share: of the kept utterances, those that end mid-speech. pace: how long their letters are
+    (`speech.limits`). left_out_by_source: what never became an utterance, by the source's own reasons; no part of
+    `seen`."""
     kept = [row for row in rows if row.kept]
     bandwidths = [row.sound.bandwidth_hz for row in kept if row.sound is not None]
     rates = sorted({row.sound.original_rate for row in kept if row.sound is not None})
     splits = {
-        split: {"utterances": len(part), "seconds": round(sum(row.seconds for row in part), 3)}
+        split: {
+            "utterances": len(part),
+            "seconds": round(sum(row.seconds for row in part), 3),
+            "longest_seconds": round(max(row.seconds for row in part), 3),
+        }
         for split in ("train", "validation", "test")
         if (part := [row for row in kept if row.split == split])
     }

@@ -72,7 +72,7 @@ def examine(
     groups = [Group("recipe", about), Group("software", [software.check_python(), *software.check_packages()])]
     hardware = [machine.check_device(device, processor)]
     if recipe is not None:
-        hardware += [machine.check_precision(precision, device, processor), fit(plan, device, processor)]
+        hardware += [machine.check_precision(precision, device, processor), fit(plan, workspace, device, processor)]
     hardware += [machine.check_threads(processor, environment), machine.check_processes(environment, processor)]
     groups.append(Group("machine", hardware))
     writes, unknown = ([], []) if recipe is None else estimate(recipe, workspace, plan)
@@ -109,12 +109,14 @@ def read(
     return recipe, plan, found
 
 
-def fit(plan: Plan | None, device: str, processor: machine.Processor) -> Finding:
+def fit(plan: Plan | None, workspace: Workspace, device: str, processor: machine.Processor) -> Finding:
     """Memory against the smallest GPU, or against what this process may take of the machine."""
-    if machine.uses_gpu(device, processor):
-        least = min(processor.gpus, key=lambda gpu: gpu.free)
-        return memory.check_memory(plan, least.free, least.name)
-    return memory.check_memory(plan, memory_free(), "this machine")
+    gpu = machine.uses_gpu(device, processor)
+    need = memory.memory_need(plan, workspace, gpu) if plan is not None else None
+    if gpu:
+        least = min(processor.gpus, key=lambda one: one.free)
+        return memory.check_memory(need, least.free, least.name)
+    return memory.check_memory(need, memory_free(), "this machine")
 
 
 def disk_findings(

@@ -11,7 +11,8 @@ from typing import Any
 
 import kathrine
 from kathrine import hookspecs
-from kathrine.catalog import EVENT_HOOKS, KINDS, Catalog
+from kathrine.catalog import KINDS, Catalog
+from kathrine.kinds import EVENT_HOOKS
 from kathrine.recipe.reference_words import GENERATED, doc_of, sections, signature
 from kathrine.recipe.tables import KIND_TABLES
 

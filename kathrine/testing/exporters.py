@@ -16,7 +16,7 @@ from kathrine.components import Exporter, FinishedRun, ModelFamily, PlannedRun, 
 from kathrine.components.finish import Speaking
 from kathrine.errors import KathrineError
 from kathrine.progress import SilentProgress
-from kathrine.testing.exports_back import check_back
+from kathrine.testing.exports_back import check_back, check_card
 from kathrine.testing.problems import Contract, listed
 from kathrine.testing.tiny import claimed_and_applied, made_up_items, trained_a_little
 from kathrine.testing.watching import counted_writes
@@ -26,18 +26,31 @@ from kathrine.workspace import Workspace
 if TYPE_CHECKING:
     import numpy as np
 
+    from kathrine.corpus.mixture import Corpus
+
 SPOKEN = 4
 """Frames of the sentence that exporters say."""
 SECRET = "folder-of-this-machine"
+MINE = {"name": "mine", "hours": 1.5, "licence": "CC0-1.0", "splits": {"train": 3}}
+UNDETERMINED = ("und",)
+"""ISO 639-2 for a language that nobody has named, as made-up words have it."""
 
 
 def finished_run(
-    folder: Path, family: ModelFamily, strategies: Sequence[Strategy], workspace: Workspace, steps: int = 3
+    folder: Path,
+    family: ModelFamily,
+    strategies: Sequence[Strategy],
+    workspace: Workspace,
+    steps: int = 3,
+    corpus: Corpus | None = None,
 ) -> FinishedRun:
     """A run as exporters get it: the strategies applied to the family's model and trained for a few steps.
 
-    Given: folder, made where it is not there. Its recipe names files of this machine, as those of real runs do.
+    Given: folder, made where it is not there; corpus, what it is said to have been trained on, for exporters that read
+    it. Its recipe names files of this machine, as those of real runs do.
     """
+    from kathrine.toy_corpus import ToySource
+    from kathrine.train.finish import data_facts
     from kathrine.train.measured import text_gain, validation_loss
 
     model = family.load(workspace)
@@ -63,8 +76,9 @@ def finished_run(
             workspace=workspace,
             family=family,
             language=language or "",
-            sources={},
+            sources={name: ToySource() for name in (corpus.entries if corpus is not None else ())},
             exporters=(),
+            codes=UNDETERMINED,
             languages={name: row for strategy in strategies for name, row in strategy.languages().items()},
         ),
         recipe=recipe,
@@ -80,7 +94,8 @@ def finished_run(
         text_gain=text_gain(list(zip(items, others, strict=True))),
         speak=_speaking(items[0], workspace, language),
         language=language or "",
-        data=[{"name": "mine", "hours": 1.5, "licence": "CC0-1.0", "splits": {"train": 3}}],
+        data=data_facts(corpus) if corpus is not None else [MINE],
+        corpus=corpus,
     )
 
 
@@ -111,7 +126,12 @@ def environment_set(name: str, value: str) -> Iterator[None]:
 
 
 def check_exporter(
-    exporter: Exporter, family: ModelFamily, workspace: Workspace, strategies: Sequence[Strategy]
+    exporter: Exporter,
+    family: ModelFamily,
+    workspace: Workspace,
+    strategies: Sequence[Strategy],
+    corpus: Corpus | None = None,
+    arrange: Callable[[FinishedRun], None] | None = None,
 ) -> ExportResult:
     """An exporter keeps its contract on a short run of a family.
 
@@ -120,13 +140,19 @@ def check_exporter(
     the final name; what lies there already is never written over; what it can put back gives the run's own loss, and a
     damaged copy is refused; a strategy that can not be folded is refused by one that folds.
 
-    Given: strategies, not applied yet, that it can export. Returns: what the last export gave. Raises:
-    ConformanceError that says what is wrong.
+    A card that it promised in `card_metadata` is there, says that, and lacks nothing that the Hub needs; written again
+    by `refresh_card` it is the same.
+
+    Given: strategies, not applied yet, that it can export; corpus, what the run was trained on, for an exporter that
+    reads it; arrange, called before the first export: it lays into the run's folder what an exporter that publishes
+    looks for there. Returns: what the last export gave. Raises: ConformanceError that says what is wrong.
     """
     contract = Contract(exporter)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         place = Path(temporary).resolve() / SECRET
-        run = finished_run(place / "run", family, strategies, workspace)
+        run = finished_run(place / "run", family, strategies, workspace, corpus=corpus)
+        if arrange is not None:
+            arrange(run)
         with environment_set("SOURCE_DATE_EPOCH", "1700000000"):
             first = _exported(contract, exporter, run, place / "first" / exporter.label)
             second = _exported(contract, exporter, run, place / "second" / exporter.label)
@@ -135,6 +161,7 @@ def check_exporter(
         _check_interrupted(contract, exporter, run, place / "interrupted" / exporter.label)
         if not exporter.publishes:
             _check_taken(contract, exporter, run, place / "taken" / exporter.label)
+        check_card(contract, exporter, run, second)
         check_back(contract, exporter, run, first, place)
         if exporter.folds:
             _check_unfoldable(contract, exporter, run, place / "unfoldable" / exporter.label)

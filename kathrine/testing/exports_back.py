@@ -1,4 +1,4 @@
-"""The contract of an exporter, what comes back: the run's own loss, and damage is noticed."""
+"""The contract of an exporter, what comes back: the run's own loss, and damage is noticed. And its card."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from kathrine.cards import missing_fields
 from kathrine.components import Exporter, FinishedRun
 from kathrine.errors import KathrineError
-from kathrine.testing.problems import Contract
+from kathrine.testing.problems import Contract, listed
 from kathrine.types import AdapterFacts, ExportResult
 
 RELOADED = 1e-4
 """Nat: the same weights in another model."""
+CARD = "README.md"
+PLACE = "https://huggingface.co/owner/name/resolve/main/"
 
 
 def check_back(contract: Contract, exporter: Exporter, run: FinishedRun, made: ExportResult, place: Path) -> None:
@@ -75,3 +78,30 @@ def _check_damaged(contract: Contract, exporter: Exporter, run: FinishedRun, mad
         except Exception as error:  # noqa: BLE001  whatever it is, no user can read it
             contract.broken(f"a damaged {name} ends in {type(error).__name__}: {error}", Exporter.recognise)
         contract.broken(f"it puts back an adapter whose {name} is damaged", Exporter.recognise)
+
+
+def check_card(contract: Contract, exporter: Exporter, run: FinishedRun, made: ExportResult) -> None:
+    """A card that was promised is there, complete, and can be written again from files alone."""
+    promised = exporter.card_metadata(run.plan)
+    if promised is None:
+        return
+    from huggingface_hub import metadata_load
+
+    lacking = missing_fields(promised, exporter.holds)
+    contract.holds(not lacking, "; ".join(lacking), Exporter.card_metadata)
+    path = made.folder / CARD
+    contract.holds(path.is_file(), f"it promised a card, and there is no {CARD}", Exporter.card_metadata)
+    found = metadata_load(path) or {}
+    other = [name for name, value in promised.items() if found.get(name) != value]
+    contract.holds(not other, f"its card says other than it promised: {listed(other)}", Exporter.card_metadata)
+    seen = [_contents(made.folder)]
+    for location in (PLACE, PLACE, ""):
+        wrote = exporter.refresh_card(run.folder, made.folder, location)
+        seen.append(_contents(made.folder))
+        contract.holds(wrote or seen[-1] == seen[-2], "it wrote, and says it did not", Exporter.refresh_card)
+    contract.holds(seen[1] == seen[2], "its card is another one the second time", Exporter.refresh_card)
+    contract.holds(seen[3] == seen[0], "without a place its card is not as first written", Exporter.refresh_card)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

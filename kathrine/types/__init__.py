@@ -7,6 +7,7 @@ This module imports no torch: tensors are annotated by name only.
 
 from kathrine.types.data import Example, Part, PromptedExample, Split, Utterance
 from kathrine.types.model import (
+    Body,
     Fingerprints,
     Generated,
     LossTerm,
@@ -36,6 +37,7 @@ from kathrine.types.run import (
 
 __all__ = [
     "AdapterFacts",
+    "Body",
     "Checkpoint",
     "Claim",
     "DataSize",

@@ -44,6 +44,36 @@ class ParameterSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """One stack of transformer layers of a model, with the heads that read it: what memory and time of a step follow
+    from.
+
+    Layers: normalised attention with normalised queries and keys, and a gated MLP, as in Qwen3. part: role of the
+    layers; head_part: of the heads. hidden: width between layers; inner: of the MLP; queries, keys: of all query
+    heads together, and of the keys (the values are as wide); head: of one attention head. vocabulary: logits of one
+    head. positions: how many positions each target frame takes in it, or None where it runs over the input rows.
+    heads: how many logit rows each target has. before: parts in front of it; where one of them trains, the gradient
+    runs through all layers. tables: parts that are looked up, not multiplied. head_norms: whether queries and keys are
+    normalised.
+    """
+
+    part: str
+    head_part: str
+    layers: int
+    hidden: int
+    inner: int
+    queries: int
+    keys: int
+    head: int
+    vocabulary: int
+    positions: int | None = None
+    heads: int = 1
+    before: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    head_norms: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RowMeaning:
     """What a row of the table of language tags means. kind: code, control, language or speaker; unused for a row that
     means nothing and can not hold a tag either. name: which one, where it has a name."""

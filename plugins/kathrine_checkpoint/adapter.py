@@ -11,6 +11,7 @@ samples/self-check.wav                           a sentence that the reloaded ad
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 TEXT_PROJECTION = "text_projection"
 TAG = "language_tag."
 PEFT_PREFIX = "base_model.model."
+COMMIT = re.compile(r"[0-9a-f]{40}")
+"""What the Hub calls a revision; that of a folder or of the embedded model is none that a loader could ask it for."""
 
 
 def lora_label(name: str) -> str | None:
@@ -118,7 +121,7 @@ def write_lora(
     injected: Any = network.peft_config
     config = deepcopy(injected[label])
     config.base_model_name_or_path = base_model
-    config.revision = revision or None
+    config.revision = revision if COMMIT.fullmatch(revision) else None
     config.inference_mode = True
     config.save_pretrained(str(folder))
     save_file(dict(state), folder / "adapter_model.safetensors", metadata={"format": "pt"})

@@ -195,10 +195,10 @@ def voices(facts: Mapping[str, Any]) -> Iterator[str]:
         for entry in facts["data"]
         if entry.get("name")
     ]
+    lines += map(named_voice, facts["speakers"])
     if lines:
         yield "\n".join(lines)
     if facts["speakers"]:
-        yield "\n".join(map(named_voice, facts["speakers"]))
         asked = "" if facts["consent"] else " Nothing is said here of whether they agreed: ask whoever published this."
         yield f"Named voices belong to people: use none of them to imitate somebody who has not agreed.{asked}"
     yield CONSENT

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from kathrine.components import Codec, ModelFamily, Options, Progress, SpeechModel
 from kathrine.errors import KathrineError
-from kathrine.types import Fingerprints, ModelFacts, ParameterSpec
+from kathrine.types import Body, Fingerprints, ModelFacts, ParameterSpec
 from kathrine.workspace import Workspace
+from kathrine_csm.bodies import model_bodies
 from kathrine_csm.config import DEFAULTS, PARTS, RELEASED, model_specs, read_config, released_config, sizes
 from kathrine_csm.config import samples_per_frame as frame_samples
 
@@ -126,6 +127,10 @@ class CsmFamily(ModelFamily):
     def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:
         config = self._config(workspace)
         return None if config is None else model_specs(config)
+
+    def bodies(self, workspace: Workspace) -> tuple[Body, ...] | None:
+        config = self._config(workspace)
+        return None if config is None else model_bodies(config)
 
     # ---- with files
 

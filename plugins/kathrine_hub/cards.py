@@ -43,9 +43,10 @@ def hub_card_problems(exporter: Exporter, plan: PlannedRun) -> Iterator[str]:
 def said_already(message: str, metadata: Mapping[str, Any], exporter: Exporter) -> bool:
     """Whether the field that a message of the Hub begins with is one that the card lacks by kathrine's rule."""
     field = re.match(r'"(\w+)"', message)
-    lacks = f"the card has no {field[1]}: " if field is not None else None
-    missing = missing_fields(metadata, exporter.holds)
-    return lacks is not None and any(one.startswith(lacks) for one in missing)
+    if field is None:
+        return False
+    lacks = f"the card has no {field[1]}: "
+    return any(one.startswith(lacks) for one in missing_fields(metadata, exporter.holds))
 
 
 def refused(card: str, kind: str) -> list[str]:

@@ -64,6 +64,27 @@ def adapter_specs(modules: Mapping[str, tuple[int, int]], label: str, r: int, do
     return tuple(specs)
 
 
+def adapter_row_bytes(
+    inputs: int, outputs: int, r: int, dropout: bool, dora: bool, mixed: bool, mask: int
+) -> tuple[float, bool]:
+    """What one adapted layer keeps of each row for the backward pass, and whether it keeps the layer's own input.
+
+    Given: mixed, whether it computes in bf16 beside float32 weights; mask, bytes of one cell of dropout's mask.
+    Dropout keeps its mask, A the input that is left, B what A gives. In bf16 the adapter's input is a copy of its own
+    (peft makes it float32, autocast bf16 again). DoRA also keeps what the frozen weight and the adapter give, to
+    scale their sum.
+    """
+    width = 2 if mixed else 4
+    own = float(width * r)
+    if dropout:
+        own += (mask + width) * inputs
+    elif mixed:
+        own += width * inputs
+    if dora:
+        own += 2 * width * outputs
+    return own, not dropout and not mixed
+
+
 def first_values(module: str, shape: tuple[int, int], seed: int) -> torch.Tensor:
     """A's first value [R, I], float32: uniform within 1/sqrt(I) (He et al. 2015 with a = sqrt(5), as peft
     draws it), from a generator of the seed and the module's name alone."""

@@ -16,6 +16,7 @@ from kathrine_lora.adapter import (
     ATTENTION,
     MLP,
     adapter_parameters,
+    adapter_row_bytes,
     adapter_specs,
     folded,
     inject,
@@ -153,6 +154,10 @@ class Lora(Strategy):
                 "train with dora = false where you want to scale",
             )
         return rescaled(list(self._layers.values()), self.label, factor)
+
+    def kept_per_row(self, inputs: int, outputs: int, mixed: bool, mask: int) -> tuple[float, bool]:
+        options = self.options
+        return adapter_row_bytes(inputs, outputs, options.r, options.dropout > 0, options.dora, mixed, mask)
 
     def fold(self, weights: dict[str, torch.Tensor]) -> None:
         for module, layer in self._layers.items():

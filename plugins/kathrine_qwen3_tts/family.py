@@ -11,8 +11,9 @@ from pydantic import Field
 
 from kathrine.components import Codec, ModelFamily, Options, Progress, SpeechModel
 from kathrine.errors import KathrineError
-from kathrine.types import Fingerprints, ModelFacts, ParameterSpec
+from kathrine.types import Body, Fingerprints, ModelFacts, ParameterSpec
 from kathrine.workspace import Workspace
+from kathrine_qwen3_tts.bodies import model_bodies
 from kathrine_qwen3_tts.config import (
     PARTS,
     codec_config,
@@ -172,6 +173,10 @@ class Qwen3TtsFamily(ModelFamily):
     def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:
         configs = self._configs(workspace)
         return None if configs is None else model_specs(configs[0])
+
+    def bodies(self, workspace: Workspace) -> tuple[Body, ...] | None:
+        configs = self._configs(workspace)
+        return None if configs is None else model_bodies(configs[0])
 
     # ---- with files
 

@@ -76,6 +76,9 @@ class SubTalker(Loss):
     Options = SubTalkerOptions
     options: SubTalkerOptions
 
+    def sub_talker_share(self) -> float:
+        return self.options.share
+
     def denominator(self, batch: Collated, facts: ModelFacts) -> float:
         return float((facts.codebooks - 1) * batch.target_frames)
 

@@ -27,7 +27,9 @@ def test_the_list_has_names_versions_kinds_components_and_failures(call):
     (row,) = [line for line in result.stdout.split("\n") if "toy_brand" in line]
     assert "toy-distribution" in row and "4.2" in row
     assert "toy_source, other_source" in result.stdout and "strategy" in result.stdout
-    assert "plugin 'toy_broken' of toy-distribution 4.2 failed to load: ModuleNotFoundError" in result.stdout
+    (line,) = [line for line in result.stdout.split("\n") if line.startswith("plugin 'toy_broken'")]
+    assert line.startswith("plugin 'toy_broken' of toy-distribution 4.2 failed to load: ")
+    assert "toy_distribution_toy_broken.py:1: ModuleNotFoundError: No module named 'nothing_of_this_name'" in line
 
 
 def test_json(call):

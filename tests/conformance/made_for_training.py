@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import soundfile
 from builtin_makers import TINY, Bench, made
+from servers.hub import run_client
+from servers.hub_writes import Account, WritableHub
 
 from kathrine.components import Strategy
 from kathrine.testing import (
     ToyFamily,
+    TrainAll,
     check_curriculum,
     check_exporter,
     check_loss,
@@ -17,6 +23,9 @@ from kathrine.testing import (
     tiny_family,
 )
 from kathrine.testing.tiny import made_up_wave
+
+sys.path.append(str(Path(__file__).parents[1] / "corpus"))
+from prepared_users import source_corpus
 
 # --------------------------------------------------------------------------- models, strategies, losses
 
@@ -112,3 +121,45 @@ def _(bench: Bench) -> None:
     soundfile.write(voice, made_up_wave("kari", 2.0, 24000), 24000)
     made_one = bench.make(voices={"kari": str(voice)}, dtype="fp32")
     check_exporter(made_one, tiny_family(TINY), bench.workspace, everything())
+
+
+@made("exporter", "corpus")
+def _(bench: Bench) -> None:
+    corpus = source_corpus(bench.folder)
+    strategy = TrainAll(TrainAll.Options(parts=["head"]))
+    result = check_exporter(bench.make(), ToyFamily(), bench.workspace, [strategy], corpus=corpus)
+    assert result.checks["utterances"] == len(corpus.rows)
+
+
+HUB = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from kathrine import Workspace
+from kathrine.catalog import Catalog
+from kathrine.progress import SilentProgress
+from kathrine.testing import ToyFamily, TrainAll, check_exporter
+catalog = Catalog.load()
+Hub, Adapter = catalog.component("exporter", "hub"), catalog.component("exporter", "adapter")
+hub, adapter = Hub(Hub.Options(repo="kari/norsk", what=["adapter"])), Adapter()
+
+def arrange(run):
+    adapter.export(run, run.folder / "export" / "adapter", SilentProgress())
+    problems = list(hub.before_run(replace(run.plan, exporters=(adapter, hub)), SilentProgress()))
+    assert not problems, problems
+
+made = check_exporter(hub, ToyFamily(), Workspace(Path(sys.argv[1])), [TrainAll()], arrange=arrange)
+assert not made.undone and made.files == ("published.json",), made
+"""
+
+
+@made("exporter", "hub")
+def _(bench: Bench) -> None:
+    """In a process of its own: the Hub's client reads where the Hub is when it is imported."""
+    with WritableHub(bench.folder / "stored") as hub:
+        hub.accounts["hf_of_the_test"] = Account("kari")
+        environment = hub.environment(bench.folder / "home", HF_TOKEN="hf_of_the_test")
+        done = run_client(HUB, environment, str(bench.folder / "workspace"))
+        assert done.returncode == 0, done.stderr
+        assert {"README.md", "manifest.json", "trained.safetensors"} <= set(hub.files("kari/norsk", "models"))
+        assert len(hub.commits) == 1  # all exports after the first one had nothing to send

@@ -7,14 +7,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from rejecting import rejected
 
 from kathrine import Exporter, KathrineError, Workspace
-from kathrine.testing import ToyFamily, TrainAll, check_exporter
+from kathrine.cards import front_matter
+from kathrine.testing import ToyFamily, TrainAll, check_exporter, prepared_toy_corpus
 from kathrine.types import AdapterFacts, ExportResult
 
 
@@ -160,7 +161,69 @@ class FoldsAnything(Plain):
     folds = True
 
 
+class WithACard(Plain):
+    """Writes a card, and writes it again for another place."""
+
+    told: ClassVar[dict[str, Any]] = {
+        **{"license": "mit", "base_model": "toy/base", "language": ["und"], "library_name": "toys"},
+        **{"pipeline_tag": "text-to-speech", "tags": ["toy"]},
+    }
+
+    def card_metadata(self, plan: Any) -> dict[str, Any]:
+        return self.told
+
+    def write(self, run: Any, folder: Path) -> float:
+        loss = super().write(run, folder)
+        self.refresh_card(run.folder, folder)
+        return loss
+
+    def refresh_card(self, run: Path, folder: Path, location: str = "", progress: Any = None) -> bool:
+        (folder / "README.md").write_text(f"{front_matter(self.shown())}\n\n[sound]({location}01.wav)\n")
+        return True
+
+    def shown(self) -> dict[str, Any]:
+        return self.told
+
+
+class NamesNoBase(WithACard):
+    told: ClassVar[dict[str, Any]] = {**WithACard.told, "base_model": ""}
+
+
+class ForgetsItsCard(WithACard):
+    def refresh_card(self, run: Path, folder: Path, location: str = "", progress: Any = None) -> bool:
+        return False
+
+
+class ChangesItsMind(WithACard):
+    def shown(self) -> dict[str, Any]:
+        return {**self.told, "license": "apache-2.0"}
+
+
+class AnotherCardEachTime(WithACard):
+    def refresh_card(self, run: Path, folder: Path, location: str = "", progress: Any = None) -> bool:
+        drawn = os.urandom(8).hex() if location else ""
+        return super().refresh_card(run, folder, location + drawn)
+
+
+class ForgetsThePlace(WithACard):
+    def refresh_card(self, run: Path, folder: Path, location: str = "", progress: Any = None) -> bool:
+        first = not (folder / "README.md").exists()
+        return super().refresh_card(run, folder, "" if first else "https://example.org/")
+
+
+class WritesInSecret(WithACard):
+    def refresh_card(self, run: Path, folder: Path, location: str = "", progress: Any = None) -> bool:
+        super().refresh_card(run, folder, location)
+        return False
+
+
 BROKEN_EXPORTERS = {
+    NamesNoBase: "the card has no base_model: set `base_model` of the export",
+    ForgetsItsCard: "it promised a card, and there is no README.md",
+    ChangesItsMind: "its card says other than it promised: license",
+    AnotherCardEachTime: "its card is another one the second time",
+    ForgetsThePlace: "without a place its card is not as first written",
+    WritesInSecret: "it wrote, and says it did not",
     LeavesAPart: "the self-check fails, and under the final name stays note.json, trained.safetensors",
     GoesOn: "the self-check fails, and it goes on as if nothing was",
     TellsAPath: "note.json names a folder of this machine",
@@ -188,3 +251,24 @@ def test_an_exporter(broken: Any, tmp_path: Path) -> None:
 def test_the_exporter_they_are_made_of_passes(tmp_path: Path) -> None:
     made = check_exporter(Plain(), ToyFamily(), Workspace(tmp_path), strategies())
     assert made.files == ("note.json", "trained.safetensors")
+
+
+def test_one_with_a_card_that_sees_the_corpus_and_what_was_laid_out_passes(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    class Looks(WithACard):
+        def note(self, run: Any) -> Any:
+            seen.append((run.corpus.fingerprint, (run.folder / "mine.txt").read_text()))
+            return super().note(run)
+
+    corpus = prepared_toy_corpus()
+    made = check_exporter(
+        Looks(),
+        ToyFamily(),
+        Workspace(tmp_path),
+        strategies(),
+        corpus=corpus,
+        arrange=lambda run: (run.folder / "mine.txt").write_text("laid out") and None,
+    )
+    assert made.files == ("README.md", "note.json", "trained.safetensors")
+    assert set(seen) == {(corpus.fingerprint, "laid out")}

@@ -234,6 +234,8 @@ def test_held_out_rows_at_the_end_are_not_crowded_out_by_max_hours(audio: Path, 
     corpus = prepared(tmp_path, recipe(given, max_hours=16 / 3600))
     seconds = {split: facts["seconds"] for split, facts in corpus.facts["entries"]["a"]["splits"].items()}
     assert 2 < seconds["validation"] <= 4 and 10 < seconds["train"] <= 16 - seconds["validation"]
+    longest = max(row.seconds for row in corpus.rows if row.split == "train")
+    assert corpus.facts["entries"]["a"]["splits"]["train"]["longest_seconds"] == pytest.approx(longest, abs=1e-3)
 
 
 def test_nothing_left_is_an_error_that_says_why(audio: Path, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from kathrine.cli.doctor import command
 from kathrine.components import Exporter, Metric
 from kathrine.datafiles import bundled_sample
 from kathrine.doctor import estimate, memory, network
+from kathrine.inspect.fit_estimate import fit_of
+from kathrine.inspect.fit_table import find_gpu
 from kathrine.recipe import load_recipe
 from kathrine.recipe.plan import make_plan
 from kathrine.testing import toy_recipe
@@ -141,12 +143,24 @@ def test_updates_follow_from_steps_or_from_hours(tmp_path):
 def test_memory_against_what_is_free(tmp_path):
     recipe = load_recipe("kathrine:base")
     plan = make_plan(recipe, Workspace(tmp_path))
-    need = memory.memory_need(plan)
-    assert need.bytes == 2 * plan.model_parameters + plan.optimizer_bytes
-    states = [memory.check_memory(plan, round(need.bytes * factor), "a GPU").state for factor in (0.9, 1.2, 4)]
+    need = memory.memory_need(plan, Workspace(tmp_path), gpu=True)
+    assert need.bytes == fit_of(plan, Workspace(tmp_path), find_gpu("24GB")).need.total
+    states = [memory.check_memory(need, round(need.bytes * factor), "a GPU").state for factor in (0.9, 1.1, 1.2)]
     assert states == ["red", "yellow", "green"]
-    assert "not counted: activations" in memory.check_memory(plan, 10**12, "a GPU").measured
+    told = memory.check_memory(need, 10**12, "a GPU").measured
+    assert "activations of 4 utterances of 15 s" in told and "not verified on a GPU" in told
+    assert "not verified" not in memory.memory_need(plan, Workspace(tmp_path), gpu=False).counted
     assert memory.check_memory(None, 10**12, "a GPU").state == "yellow"
+
+
+def test_memory_of_a_family_that_does_not_describe_its_layers(tmp_path):
+    plan = make_plan(toy_recipe(tmp_path), Workspace(tmp_path))
+    need = memory.memory_need(plan, Workspace(tmp_path), gpu=True)
+    width = 2 if plan.recipe.train.precision == "bf16" else 4
+    assert need.bytes == width * plan.model_parameters + plan.optimizer_bytes
+    assert "not counted: activations" in memory.check_memory(need, 10**12, "a GPU").measured
+    states = [memory.check_memory(need, round(need.bytes * factor), "a GPU").state for factor in (0.9, 1.2, 4)]
+    assert states == ["red", "yellow", "green"]
 
 
 class Late(Exporter):

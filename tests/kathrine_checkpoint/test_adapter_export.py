@@ -19,7 +19,7 @@ from tiny_training import tiny_family, tiny_model, workspace
 
 from kathrine import KathrineError
 from kathrine_checkpoint import Adapter, load_adapter, lora_for_submodule, submodule_key
-from kathrine_checkpoint.adapter import peft_key
+from kathrine_checkpoint.adapter import peft_key, write_lora
 from kathrine_checkpoint.card_metadata import base_model_id
 from kathrine_checkpoint.files import complete_folder, without_secrets
 from kathrine_checkpoint.manifest import base_fingerprint, write_manifest
@@ -212,6 +212,14 @@ def test_card_options(tmp_path: Path, run) -> None:
     )
     config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == options["base_model"]
+
+
+@pytest.mark.parametrize(("revision", "kept"), [("0123abcd" * 5, "0123abcd" * 5), ("local", None), ("tiny-1", None)])
+def test_only_a_commit_of_the_hub_is_a_revision_for_peft(run, tmp_path: Path, revision, kept) -> None:
+    """A loader would ask the Hub for a branch of that name."""
+    state = {"module.lora_A.weight": torch.zeros(1)}
+    write_lora(run.model.network, "lora", state, tmp_path, "owner/name", revision)
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["revision"] == kept
 
 
 def test_another_base_is_refused(export, tmp_path: Path) -> None:

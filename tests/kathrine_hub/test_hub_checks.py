@@ -14,16 +14,18 @@ from servers.hub import run_client
 from servers.hub_writes import Account, WritableHub
 
 from kathrine.catalog import Catalog
+from kathrine.components import Exporter, FinishedRun, Progress
 from kathrine.errors import RecipeError
 from kathrine.progress import SilentProgress
 from kathrine.recipe import load_recipe
 from kathrine.testing import toy_recipe
 from kathrine.train.folder import RunFolder
 from kathrine.train.hub_state import bring_state
+from kathrine.types import ExportResult
 from kathrine.workspace import Workspace
 from kathrine_hub.background import Background
 from kathrine_hub.options import filled, name_problem
-from kathrine_hub.staging import clear, snapshot
+from kathrine_hub.staging import clear, snapshot, stage_export
 
 HUB = '[export.hub]\nrepo = "kari/norsk"\n'
 
@@ -157,7 +159,7 @@ def test_the_hub_is_asked_before_the_first_step(tmp_path: Path) -> None:
             ({"token": TOKEN, "hub": {"repo": "kari/tagged", "tag": "night"}}, ["has 'night' already"]),
             (
                 {"token": TOKEN, "weights": {"base_model": ""}},
-                ["export.weights: the card has no base_model: set `base_"],
+                ["export.weights: the card has no base_model: "],
             ),
             ({"token": TOKEN, "weights": {"license": "beer"}}, ["license 'beer' is not known"]),
             ({"token": TOKEN, "weights": {"card": "datasets"}}, ["warning: export.weights: the card has no datasets"]),
@@ -246,6 +248,26 @@ def test_a_checkpoint_that_is_removed_meanwhile_stays_in_the_snapshot(tmp_path: 
     assert linked.read_bytes() == b"t" * 2**21 and (there / "metrics.jsonl").read_text() == "one\n"
     clear(tmp_path)
     assert not (tmp_path / ".hub").exists()
+
+
+def test_a_card_that_was_edited_by_hand_is_told_by_its_own_name(tmp_path: Path) -> None:
+    class Edited(Exporter):
+        name = "edited"
+
+        def refresh_card(self, run: Path, folder: Path, location: str = "", progress: Progress | None = None) -> bool:
+            assert progress is not None and (folder / "README.md").read_text() == "mine"
+            progress.warn(f"{folder / 'README.md'} was edited by hand")
+            return False
+
+        def export(self, run: FinishedRun, folder: Path, progress: Progress) -> ExportResult:
+            raise NotImplementedError
+
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "README.md").write_text("mine")
+    progress = SilentProgress()
+    stage_export(Edited(), tmp_path, tmp_path / "made", tmp_path / "copy", "", progress)
+    assert progress.warned == [f"{tmp_path / 'made' / 'README.md'} was edited by hand"]
+    assert (tmp_path / "copy" / "README.md").read_text() == "mine"
 
 
 def test_other_processes_wait_for_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,7 +207,7 @@ def test_other_runs_full_folders_and_damaged_states_are_refused(story: Story) ->
         f"there is no run to go on with in {third.path('new')}",
         "--resume=nonsense is no place on the Hub",
         # What ended the seed's uploads after a night of training, before the first step of this one.
-        'empty.toml:3: export.hub: the card of export.weights: "base_model" is not allowed to be empty',
+        "empty.toml:3: export.hub: export.weights: the card has no base_model: set `base_model` of the export",
     ):
         assert sentence in said, sentence
     assert "strategy.train_all.lr" in said and re.search(r"--set run\.offline=false", said)

@@ -4,8 +4,9 @@ import pytest
 from plugin_makers import TOY, install, module_of, toy_catalog
 
 from kathrine import Tracker, hookimpl
-from kathrine.catalog import EVENT_HOOKS, KINDS, Catalog, hook_manager, run_manager
+from kathrine.catalog import KINDS, Catalog, hook_manager, run_manager
 from kathrine.errors import KathrineError
+from kathrine.kinds import EVENT_HOOKS
 
 HEAD = "import kathrine\nfrom kathrine.types import Stage\n"
 SMALL = (
@@ -64,7 +65,7 @@ BROKEN = {
         HEAD + "@kathrine.hookimpl\ndef kathrine_losses():\n    raise OSError('no disk')\n",
         "OSError: no disk",
     ),
-    "not_iterable": (HEAD + "@kathrine.hookimpl\ndef kathrine_losses():\n    return 3\n", "TypeError"),
+    "not_iterable": (HEAD + "@kathrine.hookimpl\ndef kathrine_losses():\n    return 3\n", "returned 3: return a list"),
     "signature": (HEAD + "@kathrine.hookimpl\ndef kathrine_losses(extra):\n    return []\n", "extra"),
     "unknown_hook": (HEAD + "@kathrine.hookimpl\ndef kathrine_loses():\n    return []\n", "kathrine_loses"),
     "no_marker": (HEAD + "def kathrine_losses():\n    return []\n", "lacks @kathrine.hookimpl"),

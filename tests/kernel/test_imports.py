@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LEVELS = [
     {"errors", "types", "workspace", "suggest"},
     {"components"},
-    {"hookspecs", "recipe.tables", "recipe.quality"},
-    {"catalog", "kinds"},
+    {"hookspecs", "hooktrace", "recipe.tables", "recipe.quality"},
+    {"catalog", "kinds", "misfits"},
     {"recipe", "corpus", "speech", "inspect"},
     {"train", "report"},
     {"doctor"},

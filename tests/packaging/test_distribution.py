@@ -37,16 +37,6 @@ def test_tests_is_no_package() -> None:
     assert not (ROOT / "tests" / "__init__.py").exists()
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheel and sdist, built without isolation so that no network is needed."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
 def wanted() -> list[str]:
     packages = [f"{name}/__init__.py" for name in project()["entry-points"]["kathrine"].values()]
     recipes = ["base.toml", "baseline.toml", "curriculum.toml", "librivox_only.toml"]
