@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import Any, Literal, get_args, get_origin
 
 from kathrine import components, types
-from kathrine.catalog import KINDS, Catalog
+from kathrine.catalog import Catalog
 from kathrine.components import Component, Options
 from kathrine.components.finish import Speaking
+from kathrine.kinds import KINDS
 from kathrine.recipe.options import option_docs
 from kathrine.recipe.reference_words import GENERATED, attribute_docs, doc_of, indented, options_table, signature
 from kathrine.recipe.tables import KIND_TABLES

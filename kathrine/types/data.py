@@ -35,11 +35,12 @@ class Utterance:
 
     `id` is unique and stable within its source (a second run gives the same ids). `audio` is a file that
     libsndfile reads; `start` and `end` (seconds) cut a part out of it. `texts` holds every written form of the
-    transcript by variant name; the variant "text" always exists. `codes` is set where the row already holds
-    encoded audio, `embedding` where it holds its speaker embedding; `codec` and `speaker_encoder` are then the
-    fingerprints of what made them, where that is known: they have to be the recipe's model's. `cut` marks a
-    clip whose end is not in a pause. `reference` is a recording fixed by the source for this row. `facts` is
-    carried along for reports (licence, dialect, book, meeting...).
+    transcript by variant name; the variant "text" always exists. `language` is a code or a name for reports; where
+    the model has a language tag of that name prompts use it, else that of the recipe's language. `codes` is set
+    where the row already holds encoded audio, `embedding` where it holds its speaker embedding; `codec` and
+    `speaker_encoder` are then the fingerprints of what made them, where that is known: they have to be the
+    recipe's model's. `cut` marks a clip whose end is not in a pause. `reference` is a recording fixed by the source
+    for this row. `facts` is carried along for reports (licence, dialect, book, meeting...).
     """
 
     id: str
