@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 from kathrine.datafiles import DataFiles, safe_name, write_atomically
 from kathrine.errors import KathrineError
 from kathrine.hublayout import INDEX, read_index
+from kathrine.hubwrites import redact_client_log, redacted
 from kathrine.workspace import Workspace
 
 
@@ -197,6 +198,7 @@ def hub_errors(what: str, place: str = "set root to a local folder in its layout
     what to do instead of fetching it."""
     from huggingface_hub import errors
 
+    redact_client_log()
     try:
         yield
     except errors.GatedRepoError as problem:
@@ -227,7 +229,7 @@ def hub_errors(what: str, place: str = "set root to a local folder in its layout
             ) from problem
         reason = (str(problem).strip() or type(problem).__name__).splitlines()[0]
         raise KathrineError(
-            f"{what} could not be fetched: {reason}",
+            f"{what} could not be fetched: {redacted(reason)}",
             f"try again (what is complete is kept), or {place}",
         ) from problem
 

@@ -5,6 +5,7 @@ Shared by everything that uploads through the official client, which is imported
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,14 +53,23 @@ def logged_in(api: HfApi) -> dict[str, Any]:
 
 
 def refuse_unless_writable(repo: str, who: dict[str, Any]) -> None:
-    """Raise KathrineError where the account, or its token, may not write to a repository of this owner."""
+    """Raise KathrineError where the account, or its token, or both, may not write to a repository of this owner."""
+    problems = list(write_problems(repo, who))
+    if problems:
+        raise KathrineError("; ".join(one.message for one in problems), "; ".join(one.hint for one in problems))
+
+
+def write_problems(repo: str, who: dict[str, Any]) -> Iterator[KathrineError]:
+    """What keeps an account, and the token that is logged in, from writing to a repository."""
     owner = repo.partition("/")[0]
     roles = {org["name"]: org.get("roleInOrg", "write") for org in who.get("orgs", ())}
     may = [who["name"], *(name for name, role in roles.items() if role in WRITERS)]
     if owner not in may:
-        raise KathrineError(f"{who['name']} may not write to {owner}", f"push to one of: {', '.join(may)}")
+        yield KathrineError(f"{who['name']} may not write to {owner}", f"push to one of: {', '.join(may)}")
     token = who.get("auth", {}).get("accessToken", {})
     role = token.get("role", "write")
+    if role == "fineGrained" and owner not in may:
+        return  # what it may do there does not matter any more
     if role == "fineGrained":
         scopes = token.get("fineGrained", {}).get("scoped", ())
         allowed = any(
@@ -68,7 +78,7 @@ def refuse_unless_writable(repo: str, who: dict[str, Any]) -> None:
         )
         role = "write" if allowed else "read"
     if role not in WRITERS:
-        raise KathrineError(f"the token that is logged in may not write to {owner}", LOG_IN)
+        yield KathrineError(f"the token that is logged in may not write to {owner}", LOG_IN)
 
 
 def is_public(api: HfApi, repo: str, repo_type: str) -> bool | None:
@@ -79,6 +89,33 @@ def is_public(api: HfApi, repo: str, repo_type: str) -> bool | None:
         return not api.repo_info(repo, repo_type=repo_type).private
     except errors.RepositoryNotFoundError:
         return None
+
+
+def make_repository(api: HfApi, repo: str, repo_type: str, private: bool) -> bool:
+    """A repository, made where there is none and shown to everybody where that is wanted. One that is public already
+    stays so. Returns: whether everybody may read it."""
+    api.create_repo(repo, repo_type=repo_type, private=private, exist_ok=True)
+    public = bool(is_public(api, repo, repo_type))
+    if not private and not public:
+        api.update_repo_settings(repo, repo_type=repo_type, private=False)
+        public = True
+    return public
+
+
+class _Redacting(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redacted(record.getMessage()), ()
+        return True
+
+
+def redact_client_log() -> None:
+    """Cut secrets out of what the client itself logs: it tells of each attempt with the whole signed address. Twice
+    is harmless."""
+    from huggingface_hub.utils import logging as client
+
+    for handler in client.get_logger().handlers:
+        if not any(isinstance(one, _Redacting) for one in handler.filters):
+            handler.addFilter(_Redacting())
 
 
 def redacted(text: str) -> str:
@@ -99,6 +136,7 @@ def write_errors(repo: str, hint: str = AGAIN) -> Iterator[None]:
     """The client's errors as one sentence and a remedy."""
     from huggingface_hub import errors
 
+    redact_client_log()
     try:
         yield
     except (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kathrine.corpus.card import dataset_card
 from kathrine.corpus.prepared import PreparedCorpus, file_of
 from kathrine.errors import KathrineError
-from kathrine.hubwrites import is_public, logged_in, refuse_unless_writable, repo_problem, write_errors
+from kathrine.hubwrites import is_public, logged_in, make_repository, refuse_unless_writable, repo_problem, write_errors
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -52,9 +52,7 @@ def push(corpus: PreparedCorpus, repo: str, public: bool, progress: Progress) ->
             progress.warn(f"{name} states no licence: the card of {repo} says so")
     api = HfApi()
     with write_errors(repo):
-        api.create_repo(repo, repo_type="dataset", private=not public, exist_ok=True)
-        if public and not is_public(api, repo, "dataset"):
-            api.update_repo_settings(repo, repo_type="dataset", private=False)
+        make_repository(api, repo, "dataset", private=not public)
         address = f"{api.endpoint}/datasets/{repo}"
         if _fingerprint_there(api, repo) == corpus.fingerprint:
             progress.say(f"{address} holds this corpus already")

@@ -95,8 +95,11 @@ def claims(
 
 
 def recipe_problem(recipe: Recipe, table: str, sentence: str) -> str:
-    """A problem in the usual form, with the place where the recipe has the table."""
-    return f"{recipe.places.get(table, recipe.name)}: {table}: {sentence}"
+    """A problem in the usual form, with the place where the recipe has the table; or, of a sentence such as
+    `repo: ...`, the option."""
+    option = f"{table}.{sentence.partition(': ')[0].partition(' = ')[0]}"
+    place = recipe.places.get(option) or recipe.places.get(table, recipe.name)
+    return f"{place}: {table}: {sentence}"
 
 
 def stages(curriculum: Curriculum | None, data: Sequence[DataSize], train: TrainTable) -> tuple[Stage, ...]:

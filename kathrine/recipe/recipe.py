@@ -149,7 +149,7 @@ def load_recipe(
         trackers=tuple(found["track"]),  # type: ignore[arg-type]
         exporters=tuple(found["export"]),  # type: ignore[arg-type]
         profile=profile or "",
-        places={dotted(key): place.label for key, place in layer.places.items() if len(key) <= 2},
+        places={dotted(key): place.label for key, place in layer.places.items() if len(key) <= 3},
     )
 
 

@@ -68,9 +68,10 @@ def count(value: Any, digits: int = 0) -> str:
 
 
 def losses_table(run: RunRead, step: int) -> str:
-    """Held-out losses by source, before training and at the step whose weights these are (else the last one before)."""
+    """Held-out losses by source, before training and at the step whose weights these are (else the last one before).
+    Empty where nothing was held out since the beginning."""
     after = run.validation_at(step) or next((one for one in reversed(run.validations) if one["step"] <= step), {})
-    if not run.validations or not after:
+    if not after or (after["step"] == run.validations[0]["step"] != step):
         return ""
     first, last = by_source(run.validations[0]), by_source(after)
     rows = [
@@ -149,6 +150,8 @@ def limits(run: RunRead | None, step: int, entries: Sequence[Mapping[str, Any]])
     found: list[str] = []
     if run is not None:
         found += _flagged(spoken_at(run, step))
+        if run.validations and not run.validation_at(step):
+            found.append(f"No held-out loss was measured at step {step:,}, whose weights these are.")
         found += _weak_gain(run, step)
         found += _evaluated(run.evaluation, step)
         found += [

@@ -72,11 +72,18 @@ class Processes:
         return self.accelerator.autocast()
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Until every process is here. Raises: KathrineError where another one has ended, which has said why."""
         if self._host is not None:
             import torch.distributed as dist
 
-            dist.barrier(group=self._host)
+            try:
+                dist.barrier(group=self._host)
+            except RuntimeError as error:
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise KathrineError(
+                    f"process {self.rank} waited for the others, and one has ended ({reason})",
+                    "what stopped it stands in what that one printed",
+                ) from error
 
     def sum_on_host(self, numbers: Sequence[float]) -> list[float]:
         """Numbers that the host knows, added up over processes."""

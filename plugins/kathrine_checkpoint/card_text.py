@@ -181,7 +181,8 @@ def evaluation(run: RunRead | None, step: int) -> Iterator[str]:
         yield scores
     losses = losses_table(run, step)
     if losses:
-        yield "Held-out losses, before training and with these weights:"
+        these = "with these weights" if run.validation_at(step) else "at the last validation before these weights"
+        yield f"Held-out losses, before training and {these}:"
         yield losses
 
 

@@ -38,7 +38,8 @@ def late_problems(options: HubOptions, plan: PlannedRun, progress: Progress) -> 
         with write_errors(options.repo, LATER):
             who = logged_in(api)
             for repo, kind in repositories(options):
-                yield from repository_problems(api, who, repo, kind, options)
+                option = "repo" if kind == "model" else "corpus_repo"
+                yield from repository_problems(api, who, repo, kind, options.private, option)
             yield from tag_problems(api, options, plan)
     except KathrineError as error:
         yield error.sentence
@@ -57,15 +58,18 @@ def repositories(options: HubOptions) -> list[tuple[str, str]]:
     return [(repo, kind) for repo, kind in both if repo]
 
 
-def repository_problems(api: HfApi, who: dict[str, Any], repo: str, kind: str, options: HubOptions) -> Iterator[str]:
-    """Whether this account may write there, and nothing private would be shown to everybody."""
+def repository_problems(
+    api: HfApi, who: dict[str, Any], repo: str, kind: str, private: bool, option: str
+) -> Iterator[str]:
+    """Whether this account may write there, and nothing private would be shown to everybody. option: which one names
+    the repository."""
     try:
         refuse_unless_writable(repo, who)
     except KathrineError as error:
-        yield error.sentence
+        yield f"{option}: {error.sentence}"
         return
-    if options.private and is_public(api, repo, kind):
-        yield f"{repo} exists and is public: take another name, or set private = false where everybody may see it"
+    if private and is_public(api, repo, kind):
+        yield f"{option}: {repo} exists and is public: take another name, or set private = false to show it"
 
 
 def tag_problems(api: HfApi, options: HubOptions, plan: PlannedRun) -> Iterator[str]:

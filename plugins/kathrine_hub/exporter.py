@@ -126,6 +126,7 @@ class Hub(Exporter):
         for one in saved_checkpoints(run.folder / "checkpoints"):
             names = [_folder_name(reason, one.step) for reason in one.reasons if LASTING.fullmatch(reason)]
             if names:
+                progress.say(f"{CHECKPOINTS}/{names[0]}: the checkpoint of step {one.step}")
                 with run.at(one.step) as earlier:
                     first.export(earlier, folder / CHECKPOINTS / names[0], progress)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kathrine.components import Exporter, Progress
 from kathrine.errors import KathrineError
 from kathrine.hublayout import CHECKPOINTS
-from kathrine.hubwrites import is_public, logged_in, refuse_unless_writable, write_errors
+from kathrine.hubwrites import logged_in, make_repository, refuse_unless_writable, write_errors
 from kathrine.shell import environment, program
 from kathrine.workspace import Workspace
 from kathrine_hub.checks import repositories, tag_there
@@ -104,7 +104,7 @@ def part(
 
     api, cache = HfApi(), wish.workspace.hub
     with write_errors(target.repo, push_line(wish.folder)):
-        make_repository(api, target, wish.options.private)
+        make_branch(api, target, wish.options.private)
         there = look(api, target, cache)
         if not wish.complete and there.index.get("root") and layout.root not in ("", there.index["root"]):
             labels = [layout.root, *(label for label, what in layout.folders.items() if what == "export")]
@@ -117,17 +117,13 @@ def part(
     return Published(target.address, commit, files)
 
 
-def make_repository(api: HfApi, target: Target, private: bool) -> None:
+def make_branch(api: HfApi, target: Target, private: bool) -> None:
     """The repository and its branch. Raises: KathrineError where everybody would see what is meant to be private."""
-    api.create_repo(target.repo, repo_type=target.kind, private=private, exist_ok=True)
-    public = is_public(api, target.repo, target.kind)
-    if private and public:
+    if make_repository(api, target.repo, target.kind, private) and private:
         raise KathrineError(
             f"{target.repo} is public, and private = true",
             "set private = false (or --public) where everybody may see it, or name another repository",
         )
-    if not private and not public:
-        api.update_repo_settings(target.repo, repo_type=target.kind, private=False)
     if target.revision != "main":
         api.create_branch(target.repo, branch=target.revision, repo_type=target.kind, exist_ok=True)
 

@@ -154,7 +154,11 @@ def test_the_hub_is_asked_before_the_first_step(tmp_path: Path) -> None:
             ({"token": "hf_unknown"}, ["the Hub does not know the token"]),
             ({"token": "hf_read"}, ["the token that is logged in may not write to kari"]),
             ({"token": TOKEN, "hub": {"repo": "stortinget/x"}}, ["kari may not write to stortinget"]),
-            ({"token": TOKEN, "hub": {"repo": "kari/open"}}, ["kari/open exists and is public"]),
+            (
+                {"token": "hf_read", "hub": {"repo": "olav/x"}},
+                ["repo: kari may not write to olav; the token that is logged in may not write to olav; push to one"],
+            ),
+            ({"token": TOKEN, "hub": {"repo": "kari/open"}}, ["repo: kari/open exists and is public"]),
             ({"token": TOKEN, "hub": {"repo": "kari/open", "private": False}}, []),
             ({"token": TOKEN, "hub": {"repo": "kari/tagged", "tag": "night"}}, ["has 'night' already"]),
             (

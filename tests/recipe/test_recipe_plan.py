@@ -7,7 +7,7 @@ from plugin_makers import toy_catalog
 
 from kathrine.errors import KathrineError, RecipeError
 from kathrine.recipe import load_recipe
-from kathrine.recipe.plan import claims, make_plan, prompt_shares, sizes, stages
+from kathrine.recipe.plan import claims, make_plan, prompt_shares, recipe_problem, sizes, stages
 from kathrine.workspace import Workspace
 
 TEXT = """[model.toy_model]
@@ -123,3 +123,10 @@ def test_a_strategy_that_can_not_be_folded_is_noted_without_a_merging_exporter(l
     text = TEXT.replace("weight_decay = 0.1", 'secret = "glued"') + "[export.dump]\n"
     notes = make_plan(load(text), Workspace(tmp_path)).notes
     assert "no merged export: strategy.top: it is glued on" in notes
+
+
+def test_a_problem_has_the_place_of_its_option_else_of_its_table(load):
+    recipe = load(TEXT)
+    assert recipe_problem(recipe, "strategy.top", "parts: gone").split(": ")[0].endswith(":18")
+    assert recipe_problem(recipe, "strategy.top", "lr = 2: too much").split(": ")[0].endswith(":19")
+    assert recipe_problem(recipe, "strategy.top", "a: b").split(": ")[0].endswith(":16")

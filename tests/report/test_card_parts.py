@@ -82,6 +82,9 @@ def test_losses_are_those_before_training_and_of_these_weights(tmp_path: Path) -
     assert lines[2:] == ["| npsc | talker | 8.0000 | 7.2500 |", "| npsc | text gain | 0.0000 | -0.5000 |"]
     assert "| step 3 |" in card_parts.losses_table(run, 7)  # nothing was held out at 7
     assert card_parts.losses_table(read_run(written_run(tmp_path / "none")), 7) == ""
+    assert card_parts.losses_table(run, 1) == ""  # nothing but the base was held out so far
+    missing = "No held-out loss was measured at step 1, whose weights these are."
+    assert missing in card_parts.limits(run, 1, []) and missing.replace("1", "2") not in card_parts.limits(run, 2, [])
 
 
 def test_an_evaluation_stands_beside_human_recordings(tmp_path: Path) -> None:
