@@ -185,7 +185,8 @@ def corpus_problems(root: str, revision: str, context: SourceContext) -> Iterato
         elif next(path.iterdir(), None) is None:
             yield f"the folder {root} is empty; is the disk mounted?"
     elif HUB_ID.fullmatch(root) and not context.offline:
-        from kathrine.hubfiles import client_is_offline, hub_problem
+        from kathrine.hubfiles import client_is_offline
+        from kathrine.hubreach import hub_problem
 
         if client_is_offline():
             open_files(root, revision, context.workspace, context.folder, True, context.progress.say)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -277,27 +277,6 @@ def fetch_model_folder(
     if not place.is_dir():
         raise KathrineError(f"{what} has no folder {folder} in the workspace", "run once with a network")
     return place
-
-
-def hub_problem(repo: str, revision: str = "main", kind: str = "dataset", seconds: float = 5.0) -> str:
-    """Why a repository can not be read, as a sentence with its remedy, or an empty string where the Hub lets this
-    account read it.
-
-    One HEAD of a file that every repository has: terms that were not accepted stop it as they would stop a download.
-    Given: kind, `dataset` or `model`; seconds, how long to wait.
-    """
-    from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
-    from huggingface_hub.errors import EntryNotFoundError
-
-    what = f"{kind} {repo}" if revision in ("", "main") else f"{kind} {repo}@{revision}"
-    url = hf_hub_url(repo, ".gitattributes", repo_type=kind, revision=revision or None)
-    try:
-        with hub_errors(what):
-            with suppress(EntryNotFoundError):  # the repository answered, and nothing else was asked
-                get_hf_file_metadata(url, token=get_token() or False, timeout=seconds)
-    except KathrineError as error:
-        return error.sentence
-    return ""
 
 
 def _folders_beside(repo: str, revision: str, cache: Path) -> list[str]:

@@ -158,7 +158,7 @@ class CsmFamily(ModelFamily):
             return False
 
     def reachable(self, workspace: Workspace) -> Iterator[str]:
-        from kathrine.hubfiles import hub_problem
+        from kathrine.hubreach import hub_problem
 
         problem = hub_problem(self.options.checkpoint, self.options.revision, "model")
         return iter([problem] if problem else [])

@@ -199,7 +199,7 @@ class Qwen3TtsFamily(ModelFamily):
         return self.options.checkpoint == TINY or (folder is not None and any(folder.glob("*.safetensors")))
 
     def reachable(self, workspace: Workspace) -> Iterator[str]:
-        from kathrine.hubfiles import hub_problem
+        from kathrine.hubreach import hub_problem
         from kathrine_qwen3_tts.checkpoint import hub_id
 
         problem = hub_problem(hub_id(self.options.checkpoint), self.options.revision, "model")
