@@ -63,7 +63,22 @@ def evaluate(target: str, asked: Evaluation, progress: Progress) -> tuple[dict[s
     document = write_results(work.out / RESULTS, everything, progress.warn, **more)
     if work.run is not None and work.out.resolve() == (work.run / "evaluation").resolve():
         write_report(work.run)  # it shows these results
+        refresh_cards(work)
     return document, everything
+
+
+def refresh_cards(work: Work) -> None:
+    """Write the cards of the run's exports again: they show these results too, and say so long that there are none."""
+    assert work.run is not None
+    exporters = work.recipe.exporters if work.recipe is not None else ()
+    folders = {exporter: work.run / "export" / exporter.label for exporter in exporters}
+    written = [
+        f"export/{exporter.label}"
+        for exporter, folder in folders.items()
+        if folder.is_dir() and exporter.refresh_card(work.run, folder, progress=work.progress)
+    ]
+    if written:
+        work.progress.say(f"on the cards of {', '.join(written)} too")
 
 
 def metrics_of(work: Work) -> list[Metric]:

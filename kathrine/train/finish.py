@@ -18,6 +18,7 @@ import torch
 from kathrine.components import FinishedRun, SpeechModel
 from kathrine.corpus.mixture import Corpus
 from kathrine.corpus.prompting import Prompter
+from kathrine.errors import KathrineError
 from kathrine.recipe.recipe import Recipe
 from kathrine.train.checkpoint import Saved, pick
 from kathrine.train.drift import drift_of, write_drift
@@ -52,8 +53,8 @@ class Finished:
     progress: LoggedProgress
 
 
-def finish(end: Finished) -> list[ExportResult]:
-    """Speak, export, and say so. Returns what exporters made."""
+def finish(end: Finished) -> tuple[list[ExportResult], list[KathrineError]]:
+    """Speak, export, and say so. Returns what exporters made, and why others made nothing."""
     saved, weights_from = load_final_weights(end)
     if end.recipe.train.export_from == "best":
         end.progress.say(f"best checkpoint: {choice_reason(end.state, end.recipe.validation)}")
@@ -63,12 +64,12 @@ def finish(end: Finished) -> list[ExportResult]:
     write_drift(end.folder.path, saved.step, weights_from, drift)
     remove_old_takes(end.folder.samples)
     spoken = end.sampler.speak(end.folder.samples) if end.sampler.wanted else []
-    exports = export(end, saved, weights_from, drift)  # last: their cards let the sentences be heard
+    exports, refused = export(end, saved, weights_from, drift)  # last: their cards let the sentences be heard
     for line in every_loss(end.state, weights_from):
         end.progress.log(line)
     for line in final_table(end.recipe.name, end.folder, end.state, weights_from, spoken, exports):
         end.progress.say(line)
-    return exports
+    return exports, refused
 
 
 def remove_old_takes(folder: Path) -> None:
@@ -126,14 +127,18 @@ def measures(end: Finished) -> dict[str, Any]:
     }
 
 
-def export(end: Finished, saved: Saved, weights_from: str, drift: Mapping[str, Any]) -> list[ExportResult]:
-    """Every exporter of the recipe, each into a fresh folder `export/LABEL`; those that publish come last."""
+def export(
+    end: Finished, saved: Saved, weights_from: str, drift: Mapping[str, Any]
+) -> tuple[list[ExportResult], list[KathrineError]]:
+    """Every exporter of the recipe, each into a fresh folder `export/LABEL`; those that publish come last.
+
+    One that refuses what it made does not keep the others from their work; but then nothing is published."""
     named = {exporter.label for exporter in end.recipe.exporters}
     left = [path.name for path in sorted(end.folder.export.glob("[!.]*")) if path.name not in named]
     if left:
         end.progress.warn(f"export/{', export/'.join(left)}: of an earlier end of this run, not made anew")
     if not end.recipe.exporters:
-        return []
+        return [], []
     run = FinishedRun(
         folder=end.folder.path,
         plan=planned_run(end.recipe, end.workspace),
@@ -155,14 +160,22 @@ def export(end: Finished, saved: Saved, weights_from: str, drift: Mapping[str, A
         **measures(end),
     )
     run.at = lambda step: as_of(end, run, step)
-    results = []
+    results: list[ExportResult] = []
+    refused: list[KathrineError] = []
     for exporter in sorted(end.recipe.exporters, key=lambda one: one.publishes):
+        if exporter.publishes and refused:
+            end.progress.warn(f"export.{exporter.label}: nothing is published, since an export failed")
+            continue
         folder = end.folder.export / exporter.label
         if folder.exists():
             shutil.rmtree(folder)
         end.folder.export.mkdir(parents=True, exist_ok=True)
-        results.append(exporter.export(run, folder, end.progress))
-    return results
+        try:
+            results.append(exporter.export(run, folder, end.progress))
+        except KathrineError as error:
+            end.progress.warn(error.message)
+            refused.append(error)
+    return results, refused
 
 
 def data_facts(corpus: Corpus) -> list[Mapping[str, Any]]:

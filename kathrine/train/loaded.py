@@ -118,7 +118,8 @@ def _load_model(
         model = target.family.load(workspace, wish.device, wish.precision)
     model.network.eval()
     told = [f"model {model.facts.checkpoint} ({model.facts.revision or 'local'})"]
-    return Loaded(model, target.family, workspace, wish.device, told)
+    language = _language_in(Path(place).expanduser(), (), catalog)
+    return Loaded(model, target.family, workspace, wish.device, told, language=language)
 
 
 def _load_adapter(
@@ -142,18 +143,18 @@ def _load_adapter(
     loaded.model.network.eval()
     loaded.told += part_lines(facts.parts, wish.without, wish.scale, f"adapter {facts.folder}")
     loaded.told += [f"note: {note}" for note in facts.notes]
-    loaded.language = _language_of(facts, catalog)
+    loaded.language = _language_in(facts.folder, facts.languages, catalog) or loaded.language
     return loaded
 
 
-def _language_of(facts: AdapterFacts, catalog: Catalog) -> Language | None:
-    """The language of the recipe that an adapter was made with, else the installed one that its only tag names; the
+def _language_in(folder: Path, tags: Collection[str], catalog: Catalog) -> Language | None:
+    """The language of the recipe that an export was made with, else the installed one that its only tag names; the
     rest of that recipe may not exist here."""
     import tomllib
 
-    recipe = facts.folder / RUN_RECIPE
+    recipe = folder / RUN_RECIPE
     tables = tomllib.loads(recipe.read_text(encoding="utf-8")).get("language", {}) if recipe.is_file() else {}
-    tables = tables or {name: {} for name in facts.languages if len(facts.languages) == 1}
+    tables = tables or {name: {} for name in tags if len(tags) == 1}
     for label, table in tables.items():
         name = table.pop("use", label)
         if name in catalog.names("language"):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 BY_FORM = ("form.", "layout.")
 """Groups of held-out losses that are no data entries: they stand in metrics.jsonl and console.log."""
+WIDE = 100
+"""Characters of a line of checks: what a terminal shows without breaking it."""
 RUNAWAY = "cut at its budget"
 """What is said of a sentence that the model did not end by itself."""
 
@@ -54,8 +56,9 @@ def final_table(
     made = [("made", f"in {folder.path}")]
     made += [(f"{folder.samples.name}/{one.file}", sample_line(one)) for one in spoken]
     for result in exports:
-        made.append((f"{folder.export.name}/{result.exporter}", checks_line(result)))
-        made += [("", note) for note in result.notes]
+        first, *more = [*checks_lines(result), *result.notes]
+        made.append((f"{folder.export.name}/{result.exporter}", first))
+        made += [("", line) for line in more]
     made.append((f"{folder.checkpoints.name}/", ", ".join(kept(folder))))
     return [*lines, "", *table_lines(made)]
 
@@ -90,9 +93,16 @@ def sample_line(one: Take) -> str:
     return ", ".join([f"{one.seconds:.1f} s", end, *flags, f"rms {one.rms_db:.0f} dB", f"peak {one.peak_db:.0f} dB"])
 
 
-def checks_line(result: ExportResult) -> str:
-    """The self-checks of an export."""
-    return ", ".join(f"{name} {_short(value)}" for name, value in result.checks.items()) or "no checks"
+def checks_lines(result: ExportResult) -> list[str]:
+    """The self-checks of an export, as many in a line as can be read."""
+    lines: list[str] = []
+    for name, value in result.checks.items():
+        told = f"{name} {_short(value)}"
+        if lines and len(lines[-1]) + len(told) + 2 <= WIDE:
+            lines[-1] += f", {told}"
+        else:
+            lines.append(told)
+    return lines or ["no checks"]
 
 
 def kept(folder: RunFolder) -> list[str]:

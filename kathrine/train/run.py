@@ -271,11 +271,12 @@ def _events(recipe: Recipe, watchers: list[Any]) -> Any:
 def _finish(
     recipe: Recipe, workspace: Workspace, progress: Progress, folder: RunFolder, corpus: Corpus, loop: Loop
 ) -> tuple[str, ...]:
-    """The end of a run; returns what exporters could not do."""
+    """The end of a run; returns what exporters could not do. Raises: KathrineError for exports that failed, with the
+    command that makes them again; all others are there."""
     from kathrine.train.finish import Finished, finish
 
     assert isinstance(progress, LoggedProgress)  # as on every first process
-    exports = finish(
+    exports, refused = finish(
         Finished(
             recipe=recipe,
             workspace=workspace,
@@ -290,4 +291,8 @@ def _finish(
             progress=progress,
         )
     )
+    if refused:
+        again = f"the checkpoints are kept, and this exports again: {resume_line(folder, loop.processes.size)}"
+        hints = [*dict.fromkeys(error.hint for error in refused if error.hint), again]
+        raise KathrineError("; ".join(error.message for error in refused), "; ".join(hints)) from refused[0]
     return tuple(result.undone for result in exports if result.undone)

@@ -20,6 +20,7 @@ from typing import Any
 
 from kathrine.components import FinishedRun
 from kathrine.corpus.files import write_atomically, write_json, write_text
+from kathrine.datafiles import HUB_ID
 from kathrine.errors import KathrineError
 from kathrine.report.card_parts import curves_svg, spoken_at
 from kathrine.report.reading import RunRead, Spoken, read_run, sound_of
@@ -33,6 +34,8 @@ FORMAT = 1
 SAMPLE = re.compile(r"\d\d\.wav")
 PLACE, TEXT = "__PLACE__", "__TEXT__"
 """Stand for expressions in code that is kept until the place of the export is known."""
+STAND_IN_BASE = "path/to/its/base/model"
+"""Of an adapter whose base is no model of the Hub: another package can not be told where it lies."""
 
 
 def recipe_text(document: Mapping[str, Any]) -> str:
@@ -67,7 +70,10 @@ def card_facts(
     language = next(iter(rows), "")
     base = without_paths(run.model.facts.checkpoint)
     if parts:
-        code = run.family.adapter_elsewhere(f'"{base}"', PLACE, TEXT, parts, rows) if len(parts["lora"]) < 2 else ""
+        elsewhere = base if HUB_ID.fullmatch(base) else STAND_IN_BASE
+        code = (
+            run.family.adapter_elsewhere(f'"{elsewhere}"', PLACE, TEXT, parts, rows) if len(parts["lora"]) < 2 else ""
+        )
     else:
         named = "" if clones or not speakers else str(speakers[0]["name"])
         code = run.family.code_elsewhere(PLACE, TEXT, language, named)

@@ -49,6 +49,12 @@ def _base_of_export(folder: Path) -> str:
         return ""  # a file of that name which kathrine did not write
 
 
+def base_of_plan(plan: PlannedRun) -> str:
+    """The same for the model of a recipe, which may name a released one without its owner."""
+    facts = plan.family.facts(plan.workspace)
+    return base_model_id(facts.checkpoint if facts is not None else plan.family.options.checkpoint)
+
+
 def model_metadata(
     plan: PlannedRun, *, relation: str, library: str, base_model: str, license: str, languages: Sequence[str]
 ) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def model_metadata(
     fields: dict[str, Any] = {
         "license": license,
         "language": list(languages) or list(plan.codes),
-        "base_model": base_model or base_model_id(plan.family.options.checkpoint),
+        "base_model": base_model or base_of_plan(plan),
         "base_model_relation": relation,
         "library_name": library,
         "pipeline_tag": PIPELINE,

@@ -28,6 +28,11 @@ CONSENT = (
     "A licence of recordings is no consent to be imitated. Clone a voice only with the consent of whoever it belongs "
     "to, and say of synthetic speech that it is synthetic."
 )
+LOSSES = (
+    "The talker gives the first code of a frame of 80 ms, other rows the codes below it. Text gain is how much worse "
+    "the talker would do with the text of another sentence: more is better, and where it is near 0 the model does not "
+    "listen to its text."
+)
 NAMES = {"lora": "LoRA", "text_projection": "text projection", "trained": "weights trained in place"}
 NAMES["language_tag"] = "language tag"
 
@@ -54,7 +59,7 @@ def card_text(
         front_matter(facts["metadata"]),
         f"# {plain(facts['name'])}",
         summary(facts),
-        section("Samples", samples_table(sounds, location), flags_sentence(spoken_at(run, step) if run else None)),
+        section("Samples", samples_table(sounds, location), *flagged(facts, run)),
         section("Use", *usage(facts, place_of(location), said, code)),
         section("What was trained", trained_table(facts["trained"])),
         section("Data", data_table(facts["data"])),
@@ -63,7 +68,7 @@ def card_text(
         section("Limits", "\n".join(f"- {line}" for line in limits(run, step, facts["data"]))),
         section("Voices and consent", *voices(facts)),
         section("How far the parts have moved", drift_table(run.drift, step) if run else ""),
-        section("Checks after writing", checks_table(facts["checks"])),
+        section("Checks after writing", *checks(facts["checks"])),
         section("Recipe", *recipe_parts(recipe)),
         section("Versions", versions_table(run.versions) if run else ""),
     ]
@@ -110,6 +115,14 @@ def samples_table(sounds: Sequence[tuple[str, Mapping[str, Any]]], location: str
     head = ["sentence", "sound", "flags", "voice"]
     named = any(take.get("voice") for _, take in sounds)
     return table(head, rows) if named else table(head[:3], [row[:3] for row in rows])
+
+
+def flagged(facts: Mapping[str, Any], run: RunRead | None) -> Iterator[str]:
+    """How much of what was said has something wrong with it, in the run's voice and in those of the export."""
+    yield flags_sentence(spoken_at(run, facts["step"]) if run else None)
+    wrong = [f"`{take['voice']}`" for take in facts["spoken"] if take["flags"]]
+    if facts["spoken"]:
+        yield f"Of its own voices they flagged {_and(wrong) if wrong else 'none'}."
 
 
 # --------------------------------------------------------------------------- use
@@ -182,7 +195,7 @@ def evaluation(run: RunRead | None, step: int) -> Iterator[str]:
     losses = losses_table(run, step)
     if losses:
         these = "with these weights" if run.validation_at(step) else "at the last validation before these weights"
-        yield f"Held-out losses, before training and {these}:"
+        yield f"Losses on held-out speech, before training and {these}: less is better. {LOSSES}"
         yield losses
 
 
@@ -217,6 +230,13 @@ def named_voice(speaker: Mapping[str, Any]) -> str:
     return f"- the voice `{speaker['name']}`: {whose}, from {count} recording{'' if count == 1 else 's'}."
 
 
+def checks(found: Mapping[str, Any]) -> Iterator[str]:
+    """What the self-check measured."""
+    if found:
+        yield "The files were loaded again and compared with the model that was trained, on the same held-out speech:"
+        yield checks_table(found)
+
+
 def checks_table(checks: Mapping[str, Any]) -> str:
     rows = [[plain(name), f"{value:g}" if isinstance(value, float) else plain(value)] for name, value in checks.items()]
     return table(["check", "measured"], rows, {1})
@@ -225,4 +245,4 @@ def checks_table(checks: Mapping[str, Any]) -> str:
 def recipe_parts(recipe: str) -> Iterator[str]:
     if recipe:
         yield "`recipe.toml` beside this card describes the run (paths are cut to their last name):"
-        yield f"```toml\n{recipe.strip()}\n```"
+        yield f"<details><summary>recipe.toml</summary>\n\n```toml\n{recipe.strip()}\n```\n\n</details>"

@@ -14,7 +14,7 @@ from kathrine.types import AdapterFacts, ExportResult
 from kathrine_checkpoint import foreign, loading
 from kathrine_checkpoint.adapter import write_adapter
 from kathrine_checkpoint.card import card_facts, refresh, told_nobody, write_card
-from kathrine_checkpoint.card_metadata import ADAPTER, FINETUNE, OWN_LIBRARY, base_model_id, model_metadata
+from kathrine_checkpoint.card_metadata import ADAPTER, FINETUNE, OWN_LIBRARY, base_of_plan, model_metadata
 from kathrine_checkpoint.files import all_files, complete_folder
 from kathrine_checkpoint.loading import load_adapter
 from kathrine_checkpoint.manifest import write_manifest
@@ -86,7 +86,7 @@ class CheckpointExporter(Exporter):
         return refresh(folder, run, location, changed, progress.warn if progress is not None else told_nobody)
 
     def _base_model(self, run: FinishedRun) -> str:
-        return self.options.base_model or base_model_id(run.plan.family.options.checkpoint)
+        return self.options.base_model or base_of_plan(run.plan)
 
     def _card(
         self,

@@ -47,6 +47,11 @@ def hub_id(checkpoint: str) -> str:
     return f"{HUB_OWNER}/{checkpoint}" if "/" not in checkpoint and known_config(checkpoint) else checkpoint
 
 
+def complete_name(checkpoint: str) -> str:
+    """What a recipe calls a checkpoint, as it is called elsewhere: a released name as its Hub id, a folder as it is."""
+    return checkpoint if checkpoint == TINY or Path(checkpoint).expanduser().is_dir() else hub_id(checkpoint)
+
+
 def resolve(
     checkpoint: str, workspace: Path, revision: str | None = None, offline: bool | None = None
 ) -> ResolvedCheckpoint:

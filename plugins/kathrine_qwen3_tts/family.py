@@ -163,12 +163,14 @@ class Qwen3TtsFamily(ModelFamily):
         return cached if complete else None
 
     def facts(self, workspace: Workspace) -> ModelFacts | None:
+        from kathrine_qwen3_tts.checkpoint import complete_name
+
         configs = self._configs(workspace)
         if configs is None:
             return None
         resolved = self._resolved.get(workspace.root)
         revision = resolved.revision if resolved else self.options.revision
-        return model_facts(*configs, checkpoint=self.options.checkpoint, revision=revision)
+        return model_facts(*configs, checkpoint=complete_name(self.options.checkpoint), revision=revision)
 
     def parameters(self, workspace: Workspace) -> tuple[ParameterSpec, ...] | None:
         configs = self._configs(workspace)

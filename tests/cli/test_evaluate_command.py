@@ -161,7 +161,14 @@ def test_checkpoints_are_compared_and_languages_before_and_after(trained: Path, 
 
 @pytest.mark.slow
 def test_saved_samples_are_scored_without_speaking(trained: Path, capsys) -> None:
+    card = trained / "export" / "adapter" / "README.md"
+    shutil.rmtree(trained / "evaluation", ignore_errors=True)  # of another test
+    for exporter in load_recipe(trained / "recipe.toml").exporters:
+        exporter.refresh_card(trained, trained / "export" / exporter.label)
+    assert "`kathrine evaluate` was not run" in card.read_text(encoding="utf-8")
     code, said = evaluate(capsys, str(trained), "--saved-samples", "--checkpoints", "1,2", "--metric", "prosody")
+    assert "`kathrine evaluate` was not run" not in card.read_text(encoding="utf-8")
+    assert "on the cards of export/adapter too" in said
     assert code == 0 and "loading the model" not in said, said
     systems = by_name(results(trained / "evaluation"))
     assert systems["samples 1"]["takes"] == 1 and systems["samples 2"]["step"] == 2

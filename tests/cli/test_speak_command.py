@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import soundfile
 import torch
 from exported import Quiet, finished
 from safetensors.torch import load_file, save_file
-from tiny_training import tiny_model, workspace
+from tiny_training import tiny_family, tiny_model, workspace
 
 from kathrine.catalog import Catalog
 from kathrine.cli.main import run as kathrine
@@ -236,6 +237,14 @@ def test_it_is_known_which_adapter_was_put_on(trained) -> None:
     for target, wish in ((str(folder), Wish()), ("kathrine:tiny", Wish(adapter=str(folder)))):
         with load_target(target, wish, Catalog.load(), workspace(), SilentProgress()) as loaded:
             assert loaded.adapter == folder
+
+
+def test_a_complete_export_speaks_the_language_of_its_recipe(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_family().resolved(workspace()).path, tmp_path / "merged"))
+    for lines, variant in (("", None), ('[language.norwegian]\nvariant = "nn"\n', "nn")):
+        (folder / "recipe.toml").write_text(lines)
+        with load_target(str(folder), Wish(), Catalog.load(), workspace(), SilentProgress()) as loaded:
+            assert (loaded.language.options.variant if loaded.language is not None else None) == variant
 
 
 def test_what_was_loaded_is_told(trained, here: Path, capsys) -> None:

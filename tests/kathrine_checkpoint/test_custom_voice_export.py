@@ -137,6 +137,7 @@ def test_it_was_heard_in_every_voice_and_says_so(export) -> None:
     assert '(text="Hei.", language="norwegian", speaker="kari")' in card and "--reference" not in card
     assert "- the voice `kari`: whoever speaks in kari, from 3 recordings." in card
     assert "- the voice `ola`: the speaker ola of the data npsc, from 2 recordings." in card
+    assert "Of its own voices they flagged none." in card
     assert "use none of them to imitate" in card and "Nothing is said here of whether they agreed" in card
     for name, take in (("kari", "self-check"), ("ola", "self-check-ola")):
         assert f'src="samples/{take}.wav"></audio> | none | `{name}` |' in card

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from exported import Quiet, finished, planned
 from huggingface_hub import ModelCard, metadata_load
+from tiny_training import tiny_family, workspace
 
 from kathrine.cards import advisable_fields, missing_fields
 from kathrine.errors import KathrineError
@@ -88,6 +89,12 @@ def test_what_nobody_knows_is_missed_before_the_run(run) -> None:
     assert (told["language"], told["base_model"], told["license"]) == (["fo"], "a/b", "mit")
 
 
+def test_a_released_name_without_its_owner_is_the_hubs(run) -> None:
+    plan = planned("x", {}, None, tiny_family("Qwen3-TTS-12Hz-0.6B-Base"))
+    assert Merged().card_metadata(plan)["base_model"] == "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+    assert plan.family.facts(workspace()).checkpoint == "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+
+
 def headings(text: str) -> Sequence[str]:
     return [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
 
@@ -115,6 +122,9 @@ def test_the_card_tells_a_stranger_what_it_is(exports, exporter) -> None:
         "![curves of the run](curves.svg)",
         '<audio controls preload="none" src="samples/01.wav"></audio>',
         "Tjue &lt;b&gt;skjell&lt;/b&gt;.",
+        "Text gain is how much worse the talker would do with the text of another sentence",
+        "The files were loaded again and compared with the model that was trained",
+        "<details><summary>recipe.toml</summary>\n\n```toml\n",
     ):
         assert words in text, words
     assert "secret-host" not in text and "<b>skjell" not in text.replace('"Tjue <b>skjell</b>."', "")
@@ -128,6 +138,7 @@ def test_an_adapter_says_how_its_parts_come_onto_the_official_model(exports) -> 
     for words in ("text_projection.load_state_dict", "codec_language_id", "PeftModel.from_pretrained(model, folder)"):
         assert words in text, words
     assert "--language" not in text.split("## Use")[1].split("```")[1]  # its recipe comes along
+    assert 'from_pretrained("path/to/its/base/model")' in text  # no other package knows the embedded model
     merged = text_of(exports["merged"])
     assert "--reference voice.wav --language norwegian" in merged and "PeftModel" not in merged
     for name in exports:

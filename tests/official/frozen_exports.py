@@ -28,7 +28,7 @@ import kathrine_half as half  # noqa: E402
 from exported import Quiet, finished  # noqa: E402
 
 from kathrine import FinishedRun, Workspace  # noqa: E402
-from kathrine_checkpoint import Adapter, Merged  # noqa: E402
+from kathrine_checkpoint import Adapter, CustomVoice, Merged  # noqa: E402
 from kathrine_language_tag import LanguageTag, LanguageTagOptions  # noqa: E402
 from kathrine_lora import Lora, LoraOptions  # noqa: E402
 from kathrine_qwen3_tts import generation  # noqa: E402
@@ -52,6 +52,8 @@ REQUESTS = (
     "in context, norwegian, streamed",
     "in context, norwegian, whole",
     "in context, english, whole",
+    "solveig, norwegian, streamed",
+    "solveig, norwegian, whole",
 )
 
 
@@ -81,12 +83,14 @@ def frozen_run(base: Path, folder: Path, seed: int) -> FinishedRun:
 
 def frozen_cases(name: str, folder: Path, seed: int | None = None) -> dict[str, dict[str, Any]]:
     """Base and exports of one golden checkpoint below a folder, with what is asked of them."""
-    base = half.base_without_norwegian(name, folder / "base" / name)
+    base, voice = half.base_without_norwegian(name, folder / "base" / name), half.reference_wave(folder)
     run = frozen_run(base, folder / "run" / name, SEEDS[name] if seed is None else seed)
     exports = folder / "run" / name / "export"
     Adapter().export(run, exports / "adapter", Quiet())
     for dtype, place in (("fp32", "merged"), ("bf16", "merged_bf16")):
         Merged(Merged.Options(dtype=dtype)).export(run, exports / place, Quiet())
+    options = CustomVoice.Options(voices={"Solveig": str(voice)}, dtype="fp32")
+    CustomVoice(options).export(run, exports / "custom_voice", Quiet())
     cases = half.cases_of(base, exports)
     for case in cases.values():
         case["requests"] = {key: one for key, one in case["requests"].items() if key in REQUESTS}

@@ -28,13 +28,13 @@ FACTS = json.loads((RECORD / "codes.json").read_text(encoding="utf-8"))
 CODES = load_file(RECORD / "codes.safetensors")
 CHECKPOINTS = tuple(frozen.SEEDS)
 EXPORTS = ("adapter", "merged", "merged_bf16")
+NAMED = "custom_voice"
+"""Speaks in voices of its own, so what is asked of it is asked of no other."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("official")
-    half.reference_wave(folder)
-    return folder
+    return tmp_path_factory.mktemp("official")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def module_weights(adapter_keys: Iterable[str]) -> set[str]:
 # --------------------------------------------------------------------------- codes
 
 
-@pytest.mark.parametrize("export", EXPORTS)
+@pytest.mark.parametrize("export", [*EXPORTS, NAMED])
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS)
 def test_an_export_says_what_the_official_package_says(cases, folder, checkpoint, export) -> None:
     name = f"{checkpoint} {export}"
@@ -88,6 +88,8 @@ def test_the_record_holds_every_export_with_its_tag() -> None:
     assert all(len(codes) > 0 and codes.shape[1] == 16 for codes in CODES.values())
     tagged = [key for key in CODES if "speaker, norwegian" in key]
     assert len(tagged) == 2 * len(CHECKPOINTS) * len(EXPORTS)
+    named = [key for key in CODES if f" {NAMED}/" in key]
+    assert len(named) == 2 * len(CHECKPOINTS) and all("/solveig, norwegian" in key for key in named)
 
 
 # --------------------------------------------------------------------------- what must turn it red
@@ -118,6 +120,16 @@ def test_a_tag_one_row_further_is_seen(cases, folder, tmp_path) -> None:
         check_codes(name, altered(cases[name], tmp_path / "shifted", 1), folder)
 
 
+def test_a_voice_one_row_further_is_seen(cases, folder, tmp_path) -> None:
+    name = f"tiny-0b6 {NAMED}"
+    case = altered(cases[name], tmp_path / "shifted", 0)
+    config = json.loads((case["folder"] / "config.json").read_text(encoding="utf-8"))
+    config["talker_config"]["spk_id"]["solveig"] += 1
+    (case["folder"] / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(AssertionError, match="solveig"):
+        check_codes(name, case, folder)
+
+
 def test_a_projection_of_the_base_in_a_merged_export_is_seen(cases, folder, tmp_path) -> None:
     from safetensors.torch import save_file
 
@@ -140,6 +152,8 @@ def test_every_exported_name_is_one_of_the_official_model(cases, checkpoint) -> 
     official = set(FACTS["names"][checkpoint])
     for export in ("merged", "merged_bf16"):
         assert set(load_tensors(cases[f"{checkpoint} {export}"]["folder"] / "model.safetensors")) == official
+    named = set(load_tensors(cases[f"{checkpoint} {NAMED}"]["folder"] / "model.safetensors"))
+    assert named == {name for name in official if not name.startswith("speaker_encoder.")}
     adapter = cases[f"{checkpoint} adapter"]["folder"]
     keys = load_tensors(adapter / "adapter_model.safetensors")
     check_names(checkpoint, module_weights(keys))

@@ -12,6 +12,7 @@ from toy_runs import train
 
 from kathrine import Exporter
 from kathrine.errors import KathrineError
+from kathrine.progress import SilentProgress
 from kathrine.testing import prepared_toy_corpus, toy_recipe
 from kathrine.types import ExportResult
 
@@ -63,6 +64,32 @@ def test_without_held_out_utterances_training_ones_are_measured(tmp_path: Path) 
     (run,) = keep.runs
     assert math.isfinite(run.validation_loss(run.model)) and run.text_gain(run.model) is not None
     assert run.speak(run.model, run.family) is not None
+
+
+def test_an_export_that_fails_keeps_no_other_from_its_work_and_is_made_by_resuming(tmp_path: Path) -> None:
+    class Refused(Keep):
+        name = "refused"
+
+        def export(self, run: Any, folder: Path, progress: Any) -> ExportResult:
+            raise KathrineError("export.refused has another loss", "nothing was kept of this export")
+
+    class Uploads(Keep):
+        name = "uploads"
+        publishes = True
+
+    first, keep, uploads = Refused(), Keep(), Uploads()
+    recipe = toy_recipe(tmp_path / "run", train={"steps": 2}, components={"exporters": (uploads, first, keep)})
+    progress = SilentProgress()
+    with pytest.raises(KathrineError, match=r"^export\.refused has another loss") as error:
+        train(recipe, progress)
+    assert error.value.hint.startswith("nothing was kept of this export; the checkpoints are kept")
+    assert "--resume" in error.value.hint and str(tmp_path / "run") in error.value.hint
+    assert len(keep.runs) == 1 and uploads.runs == []
+    assert any("nothing is published" in line for line in progress.warned)
+    assert any(line.startswith("export/keep") for line in progress.said)  # the table is there all the same
+    again = toy_recipe(tmp_path / "run", train={"steps": 2}, components={"exporters": (uploads, keep)})
+    train(again, resume=True)
+    assert len(keep.runs) == 2 and len(uploads.runs) == 1
 
 
 def test_what_the_corpus_lacks_is_refused_before_the_first_step(tmp_path: Path) -> None:

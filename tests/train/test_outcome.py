@@ -44,6 +44,17 @@ def test_one_row_a_source_and_no_prompt_forms(tmp_path: Path) -> None:
     assert "form.speaker.talker" in everything and "layout.whole.talker" in everything
 
 
+def test_the_checks_of_an_export_are_lines_that_can_be_read(tmp_path: Path) -> None:
+    checks = {f"update stored in part {number}": 0.123456 for number in range(9)} | {"codes": "as the run's"}
+    result = ExportResult("merged", tmp_path, (), checks, ("much was rounded away",))
+    lines = final_table("a", RunFolder(tmp_path), TrainState(), "last", [], [result])
+    told = lines[next(number for number, line in enumerate(lines) if line.startswith("export/merged")) :]
+    assert max(map(len, told)) <= 120 and len(told) == 6
+    whole = ", ".join(line.removeprefix("export/merged").strip() for line in told[:4])
+    assert whole == ", ".join(f"{name} {value}" for name, value in checks.items())
+    assert told[4].strip() == "much was rounded away"
+
+
 def test_losses_are_those_of_the_weights_that_results_come_from(tmp_path: Path) -> None:
     state = TrainState(step=9, baseline=BEFORE, best=AFTER, latest=BEFORE)
     for which, wanted in (("best", "7.5000 -> 5.5000"), ("last", "7.5000 -> 7.5000")):
