@@ -17,8 +17,8 @@ import torch
 
 from kathrine.components import FinishedRun, SpeechModel
 from kathrine.corpus.mixture import Corpus
-from kathrine.errors import KathrineError
 from kathrine.corpus.prompting import Prompter
+from kathrine.errors import KathrineError
 from kathrine.recipe.recipe import Recipe
 from kathrine.train.checkpoint import Saved, pick
 from kathrine.train.drift import drift_of, write_drift
