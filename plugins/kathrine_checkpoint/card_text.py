@@ -121,7 +121,7 @@ def samples_table(sounds: Sequence[tuple[str, Mapping[str, Any]]], location: str
 
 
 def flagged(facts: Mapping[str, Any], run: RunRead | None) -> Iterator[str]:
-    """How much of what was said has something wrong with it: in the run's voice, and in those that the export brings."""
+    """What was said and has something wrong with it: in the run's voice, and in those that the export brings."""
     yield flags_sentence(spoken_at(run, facts["step"]) if run else None)
     wrong = [f"`{take['voice']}`" for take in facts["spoken"] if take["flags"]]
     if facts["spoken"]:
