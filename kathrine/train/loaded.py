@@ -133,6 +133,11 @@ def _load_adapter(
     exporter, facts = found
     if not base:
         raise KathrineError(f"{facts.folder} does not say which base model it belongs to", "MODEL --adapter FOLDER")
+    if base == facts.checkpoint and facts.revision == "local" and not Path(base).expanduser().is_dir():
+        raise KathrineError(
+            f"{facts.folder} was trained on a folder of the name {base}, which is not known here",
+            f"name that folder: PATH/TO/{base} --adapter {facts.folder}",
+        )
     refuse_unknown(wish.without, facts.parts, str(facts.folder))
     plain = Wish(device=wish.device, precision=wish.precision, offline=wish.offline)
     # The commit that it was trained on, not the newest one: the adapter fits no other.

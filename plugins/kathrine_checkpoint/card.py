@@ -24,7 +24,7 @@ from kathrine.datafiles import HUB_ID
 from kathrine.errors import KathrineError
 from kathrine.report.card_parts import curves_svg, spoken_at
 from kathrine.report.reading import RunRead, Spoken, read_run, sound_of
-from kathrine_checkpoint.card_text import card_text
+from kathrine_checkpoint.card_text import STAND_IN_BASE, card_text
 from kathrine_checkpoint.files import without_paths, without_secrets
 from kathrine_checkpoint.renewing import may_replace, renew_hashes
 from kathrine_checkpoint.selfcheck import Findings
@@ -34,8 +34,6 @@ FORMAT = 1
 SAMPLE = re.compile(r"\d\d\.wav")
 PLACE, TEXT = "__PLACE__", "__TEXT__"
 """Stand for expressions in code that is kept until the place of the export is known."""
-STAND_IN_BASE = "path/to/its/base/model"
-"""Of an adapter whose base is no model of the Hub: another package can not be told where it lies."""
 
 
 def recipe_text(document: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ CONSENT = (
     "to, and say of synthetic speech that it is synthetic."
 )
 LOSSES = (
-    "The talker gives the first code of a frame of 80 ms, other rows the codes below it. Text gain is how much worse "
+    "The talker gives the first code of a frame, other rows the codes below it. Text gain is how much worse "
     "the talker would do with the text of another sentence: more is better, and where it is near 0 the model does not "
     "listen to its text."
 )

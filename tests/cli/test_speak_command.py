@@ -239,6 +239,15 @@ def test_it_is_known_which_adapter_was_put_on(trained) -> None:
             assert loaded.adapter == folder
 
 
+def test_an_adapter_of_a_folder_asks_for_it(trained, tmp_path: Path, capsys) -> None:
+    folder = Path(shutil.copytree(trained[1], tmp_path / "adapter"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["base"] |= {"checkpoint": "tuned", "revision": "local"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    code, told = speak(capsys, str(folder), TEXT)
+    assert code == 2 and f"PATH/TO/tuned --adapter {folder}" in told
+
+
 def test_a_complete_export_speaks_the_language_of_its_recipe(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_family().resolved(workspace()).path, tmp_path / "merged"))
     for lines, variant in (("", None), ('[language.norwegian]\nvariant = "nn"\n', "nn")):

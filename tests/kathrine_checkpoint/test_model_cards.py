@@ -146,6 +146,17 @@ def test_an_adapter_says_how_its_parts_come_onto_the_official_model(exports) -> 
         assert code and all(compile(block, name, "exec") for block in code)
 
 
+def test_an_adapter_of_a_folder_says_that_its_base_is_needed(run, exports, tmp_path: Path) -> None:
+    folder = copied(exports, "adapter", tmp_path / "copy")
+    facts = json.loads((folder / "card.json").read_text())
+    facts["base"] = {"checkpoint": "tuned", "revision": "local"}
+    (folder / "card.json").write_text(json.dumps(facts))
+    assert Adapter().refresh_card(run.folder, folder)
+    text = text_of(folder)
+    assert "trained on a model of its own, `tuned`" in text
+    assert "kathrine speak path/to/its/base/model --adapter path/to/this/folder 'Kj" in text
+
+
 def copied(exports: dict[str, Path], name: str, to: Path) -> Path:
     shutil.copytree(exports[name], to)
     return to
