@@ -67,7 +67,7 @@ def find_target(
     folder = Path(name).expanduser()
     run, _ = run_of(name, None)
     if run is not None:
-        trained = load_recipe(run / RUN_RECIPE, catalog=catalog)
+        trained = load_recipe(run / RUN_RECIPE, catalog=catalog, of_run=True)
         return Target(trained.model, recipe or trained, run)
     if folder.exists() and not folder.is_dir():
         raise KathrineError(f"{name} is a file", "name the folder of a model or of a run")

@@ -39,11 +39,13 @@ class Place:
 
 @dataclass
 class Layer:
-    """One layer; `data` is a mapping from entry name to entry here."""
+    """One layer; `data` is a mapping from entry name to entry here. of_run: what only training needs (recordings,
+    places to upload to) is not asked for."""
 
     document: dict[str, Any] = field(default_factory=dict)
     places: dict[KeyPath, Place] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    of_run: bool = False
 
     def place(self, path: KeyPath) -> Place:
         """Place of the longest part of `path` that has one; the empty path is the recipe itself."""

@@ -98,16 +98,19 @@ def load_recipe(
     sets: Sequence[str] = (),
     catalog: Catalog | None = None,
     workspace: Workspace | None = None,
+    of_run: bool = False,
 ) -> Recipe:
     """A recipe by path or name (`kathrine:curriculum`), with a profile and `--set` texts laid over it.
 
     Relative paths in a file start from the file's folder, those of `--set` from the current one. With a
-    workspace what the strategies claim is checked too, as far as the model's configuration is at hand.
+    workspace what the strategies claim is checked too, as far as the model's configuration is at hand. of_run: it is
+    the recipe of a run that exists, which is looked at and not trained, so that its recordings may be gone.
     Raises: RecipeError with every problem at once; KathrineError where there is no such recipe.
     """
     catalog = catalog or Catalog.load()
     path = find_recipe(str(path_or_name), Path.cwd(), catalog)
     layer = read_layers(path, profile, sets, catalog)
+    layer.of_run = of_run
     validate.clean(layer)
     checks.yield_length(layer, path)
     tables = {name: validate.kernel_table(layer, name, model) for name, model in KERNEL_TABLES.items()}
@@ -123,7 +126,8 @@ def load_recipe(
     if isinstance(speak, SpeakTable) and speak.reference_file:
         checks.check_file(layer, ("speak", "reference_file"), speak.reference_file)
     _check_folds(layer, found["export"], found["strategy"])  # type: ignore[arg-type]
-    _check_exporters(layer, found["export"], tables)  # type: ignore[arg-type]
+    if not of_run:
+        _check_exporters(layer, found["export"], tables)  # type: ignore[arg-type]
     if workspace is not None and found["model"]:
         _check_claims(layer, found["model"][0], found["strategy"], workspace)  # type: ignore[arg-type]
     if layer.problems:

@@ -96,7 +96,7 @@ def begin(target: str, asked: Evaluation, progress: Progress) -> Work:
     place = str(run) if run is not None else place
     if run is None and (asked.checkpoints or asked.saved_samples):
         raise KathrineError(f"{target} is no run: it has no checkpoints and no saved samples", "name a run's folder")
-    recipe = load_recipe(run / RUN_RECIPE, catalog=catalog) if run is not None else None
+    recipe = load_recipe(run / RUN_RECIPE, catalog=catalog, of_run=True) if run is not None else None
     out = asked.out or (run / "evaluation" if run is not None else Path("evaluation"))
     context = MetricContext(workspace, progress, wish.device, asked.offline)
     return Work(target, place, run, recipe, asked, wish, catalog, workspace, progress, out, context)

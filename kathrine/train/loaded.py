@@ -171,7 +171,7 @@ def _language_in(folder: Path, tags: Collection[str], catalog: Catalog) -> Langu
 def _load_run(run: Path, which: str, wish: Wish, catalog: Catalog, workspace: Workspace, progress: Progress) -> Loaded:
     import torch
 
-    recipe = load_recipe(run / RUN_RECIPE, catalog=catalog)
+    recipe = load_recipe(run / RUN_RECIPE, catalog=catalog, of_run=True)
     saved = pick(run / "checkpoints", which)
     names = [label for strategy in recipe.strategies for label in (strategy.label, strategy.name)]
     refuse_unknown(wish.without, names, str(run))

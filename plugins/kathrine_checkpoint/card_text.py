@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from kathrine.cards import Place, file_address, front_matter, place_of, plain, python_text, section, table
@@ -24,6 +25,8 @@ from kathrine_checkpoint.voices import CORPUS
 
 STAND_IN = "path/to/this/folder"
 """Where nobody knows yet where the export will lie."""
+STAND_IN_BASE = "path/to/its/base/model"
+"""Of an adapter whose base is no model of the Hub: nobody can be told where it lies."""
 CONSENT = (
     "A licence of recordings is no consent to be imitated. Clone a voice only with the consent of whoever it belongs "
     "to, and say of synthetic speech that it is synthetic."
@@ -131,6 +134,10 @@ def flagged(facts: Mapping[str, Any], run: RunRead | None) -> Iterator[str]:
 def usage(facts: Mapping[str, Any], place: Place | None, said: str, code: tuple[str, str]) -> Iterator[str]:
     """How it is used in kathrine, and in the package that the base model comes with."""
     where = place.spoken() if place is not None else STAND_IN
+    if facts["parts"] and facts["base"]["revision"] == "local":
+        base = plain(Path(facts["base"]["checkpoint"]).name)
+        yield f"It was trained on a model of its own, `{base}`, which has to be at hand: put its folder in its place."
+        where = f"{STAND_IN_BASE} --adapter {where}"
     shell = said.replace("'", "'\\''")
     names = [str(one["name"]) for one in facts["speakers"]]
     voice = f"--voice {names[0]}" if names else "--reference voice.wav"

@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501  sentences stand here as they are printed
 
+from pathlib import Path
+
 import pytest
 from plugin_makers import toy_catalog
 
@@ -300,3 +302,22 @@ def test_the_message_counts_the_problems(problems, tmp_path):
         path = tmp_path / "curriculum.toml"
         path.write_text(GOOD + "[run]\nseed = -3\n")
         load_recipe(path, catalog=toy_catalog(tmp_path))
+
+
+def test_a_run_that_exists_asks_for_no_recordings(tmp_path: Path) -> None:
+    """It is looked at, not trained: what only training needs may have moved since."""
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        '[model.qwen3_tts]\ncheckpoint = "kathrine:tiny"\n[[data]]\nsource = "manifest"\npath = "gone.jsonl"\n'
+        '[strategy.lora]\nlr = 1e-5\n[train]\nsteps = 1\n[speak]\nreference_file = "gone.wav"\n'
+        '[export.custom_voice]\nvoices = { kari = "gone-too.wav" }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(path)
+    assert all(name in str(refused.value) for name in ("gone.jsonl", "gone.wav", "gone-too.wav"))
+    recipe = load_recipe(path, of_run=True)
+    assert [entry.source.name for entry in recipe.data] == ["manifest"] and len(recipe.exporters) == 1
+    path.write_text(path.read_text(encoding="utf-8").replace("lr = ", "lrr = "), encoding="utf-8")
+    with pytest.raises(RecipeError, match="unknown option 'lrr'"):  # a broken recipe stays one
+        load_recipe(path, of_run=True)
