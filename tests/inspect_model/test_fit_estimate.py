@@ -54,7 +54,7 @@ def test_bodies_of_the_released_models_are_known_without_a_network(tmp_path):
 @pytest.mark.parametrize("config", ["tiny", "0.6B", "1.7B"])
 def test_bodies_agree_with_every_parameter(config):
     """Weights of all layers and heads, counted from the body's sizes, equal the census of the whole model."""
-    from kathrine_qwen3_tts.family import model_specs
+    from kathrine_qwen3_tts.facts import model_specs
 
     found = read_config(DATA) if config == "tiny" else released_config(f"Qwen3-TTS-12Hz-{config}-Base")
     specs = model_specs(found)
