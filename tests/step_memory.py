@@ -28,7 +28,7 @@ from kathrine.types import Body, Example, PromptedExample
 from kathrine_qwen3_tts.bodies import model_bodies
 from kathrine_qwen3_tts.census import parameter_census
 from kathrine_qwen3_tts.config import codec_config, known_config
-from kathrine_qwen3_tts.family import model_facts
+from kathrine_qwen3_tts.facts import model_facts
 from kathrine_qwen3_tts.model import DTYPES, Qwen3TtsModel
 from kathrine_qwen3_tts.network import load_network
 from kathrine_qwen3_tts.tiny import DATA

@@ -9,7 +9,8 @@ from kathrine.components.base import Component, Options, Progress
 from kathrine.components.data import Language, Source, SourceContext, SpokenText, Step
 from kathrine.components.finish import Exporter, FinishedRun, PlannedRun, RecipeAround, Tracker
 from kathrine.components.metric import Metric, MetricContext, MetricFacts, MetricTake
-from kathrine.components.model import Codec, Collated, ModelFamily, SpeechModel
+from kathrine.components.model import ModelFamily, SpeechModel
+from kathrine.components.protocols import Codec, Collated
 from kathrine.components.training import Curriculum, Loss, LossOptions, Strategy, StrategyOptions
 
 __all__ = [

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from kathrine.components.base import Component, Options
-from kathrine.components.model import Collated, SpeechModel
+from kathrine.components.model import SpeechModel
+from kathrine.components.protocols import Collated
 from kathrine.types import Claim, DataSize, LossTerm, ModelFacts, ParameterSpec, Stage, TalkerOutputs
 
 if TYPE_CHECKING:

@@ -48,7 +48,7 @@ class Body:
     """One stack of transformer layers of a model, with the heads that read it: what memory and time of a step follow
     from.
 
-    Layers: normalised attention with normalised queries and keys, and a gated MLP, as in Qwen3. part: role of the
+    Layers: normalised attention with normalised queries and keys, and a gated MLP. part: role of the
     layers; head_part: of the heads. hidden: width between layers; inner: of the MLP; queries, keys: of all query
     heads together, and of the keys (the values are as wide); head: of one attention head. vocabulary: logits of one
     head. positions: how many positions each target frame takes in it, or None where it runs over the input rows.

@@ -15,21 +15,15 @@ from kathrine.types import Body, Fingerprints, ModelFacts, ParameterSpec
 from kathrine.workspace import Workspace
 from kathrine_qwen3_tts.bodies import model_bodies
 from kathrine_qwen3_tts.config import (
-    PARTS,
     codec_config,
     codec_folder,
     has_speaker_encoder,
     known_config,
-    known_names,
-    layer_of,
-    parameter_census,
     part_of,
-    piece_of,
-    position_of,
     read_config,
-    taken_rows,
 )
 from kathrine_qwen3_tts.elsewhere import LIBRARY, adapter_code, speaking_code
+from kathrine_qwen3_tts.facts import FAMILY, model_facts, model_specs
 from kathrine_qwen3_tts.fingerprints import codec_fingerprint, speaker_fingerprint
 
 if TYPE_CHECKING:
@@ -38,49 +32,7 @@ if TYPE_CHECKING:
 
     from kathrine_qwen3_tts.checkpoint import ResolvedCheckpoint
 
-FREE_ROW = 2100
-"""A row of the codec embedding that no released model uses."""
-
 CODEC_NAME = "Qwen3-TTS-Tokenizer-12Hz"
-
-
-def model_facts(config: Mapping[str, Any], codec: Mapping[str, Any], checkpoint: str, revision: str = "") -> ModelFacts:
-    """Facts from the two parsed configurations, config.json and speech_tokenizer/config.json."""
-    talker = config["talker_config"]
-    present = {part for _, _, part in parameter_census(dict(config))}
-    return ModelFacts(
-        family=Qwen3TtsFamily.name,
-        checkpoint=checkpoint,
-        revision=revision,
-        sample_rate=int(codec["input_sample_rate"]),
-        samples_per_frame=int(codec["encode_downsample_rate"]),
-        codebooks=int(talker["num_code_groups"]),
-        codebook_size=int(talker["code_predictor_config"]["vocab_size"]),
-        parts=tuple(part for part in PARTS if part in present),
-        languages={name: int(row) for name, row in talker["codec_language_id"].items()},
-        taken_rows=taken_rows(dict(config)),
-        free_rows=() if FREE_ROW in taken_rows(dict(config)) else (FREE_ROW,),
-        speakers=tuple(talker.get("spk_id") or {}),
-        released=released_size(talker),
-    )
-
-
-def released_size(talker: Mapping[str, Any]) -> bool:
-    """Whether a talker is as large as one of the released ones: then its weights are trained ones."""
-    known = (known_config(name) or {} for name in known_names())
-    sizes = [one["talker_config"] for one in known if "talker_config" in one]
-    return any(
-        talker["hidden_size"] == size["hidden_size"] and talker["num_hidden_layers"] == size["num_hidden_layers"]
-        for size in sizes
-    )
-
-
-def model_specs(config: Mapping[str, Any]) -> tuple[ParameterSpec, ...]:
-    """Every parameter of the model that config.json describes."""
-    return tuple(
-        ParameterSpec(name, shape, part, layer_of(name), position_of(name), piece_of(name))
-        for name, shape, part in parameter_census(dict(config))
-    )
 
 
 class FrameCodec:
@@ -113,7 +65,7 @@ class Qwen3TtsOptions(Options):
 class Qwen3TtsFamily(ModelFamily):
     """Qwen3-TTS, 12 Hz: base and custom_voice, 0.6B and 1.7B."""
 
-    name = "qwen3_tts"
+    name = FAMILY
     library = LIBRARY
     tiny = "kathrine:tiny"
     Options = Qwen3TtsOptions

@@ -28,7 +28,7 @@ from kathrine.types import (
 from kathrine_qwen3_tts.batches import CollatedRows, collate
 from kathrine_qwen3_tts.checkpoint import read_tensors
 from kathrine_qwen3_tts.config import read_config, taken_rows
-from kathrine_qwen3_tts.family import model_specs
+from kathrine_qwen3_tts.facts import model_specs
 from kathrine_qwen3_tts.generation import generate
 from kathrine_qwen3_tts.layout import (
     Prompt,

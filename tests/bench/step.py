@@ -38,7 +38,7 @@ from kathrine_lora import Lora
 from kathrine_qwen3_tts.batches import CollatedRows
 from kathrine_qwen3_tts.census import parameter_census
 from kathrine_qwen3_tts.config import codec_config, read_config
-from kathrine_qwen3_tts.family import model_facts
+from kathrine_qwen3_tts.facts import model_facts
 from kathrine_qwen3_tts.model import Qwen3TtsModel
 from kathrine_qwen3_tts.network import load_network
 from kathrine_qwen3_tts.objective import aligned_outputs, sub_talker_loss_sums, talker_loss_sums

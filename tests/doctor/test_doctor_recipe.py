@@ -119,6 +119,25 @@ def test_the_estimate_of_the_main_recipe(tmp_path):
     assert {part.what for part in parts if part.folder == "run"} == {"samples", "checkpoints", "exports"}
 
 
+def test_rates_are_those_of_the_model_and_not_of_one_family(tmp_path):
+    """CSM has 32 codes in a frame: twice the codes of an hour, the same of all else."""
+    workspace = Workspace(tmp_path)
+    sixteen = load_recipe("kathrine:curriculum").model.facts(workspace)
+    thirty_two = load_recipe("kathrine:csm").model.facts(workspace)
+    assert (sixteen.codebooks, thirty_two.codebooks) == (16, 32)
+    more = estimate.corpus_per_hour(thirty_two) - estimate.corpus_per_hour(sixteen)
+    assert more == pytest.approx(3600 * 12.5 * 16 * 2 * 2)
+    by_frames = load_recipe("kathrine:curriculum", sets=["train.batch.frames=2000", 'train.batch.unset=["examples"]'])
+    plan = make_plan(by_frames, workspace)
+    slow, fast = (estimate.updates_of(by_frames, plan, 40.0, rate) for rate in (12.5, 25.0))
+    assert fast == pytest.approx(2 * slow, rel=0.01)
+    short, long = (
+        next(part.bytes for part in estimate.run_parts(by_frames, plan, 100, 0.0, rate) if part.what == "samples")
+        for rate in (24_000, 48_000)
+    )
+    assert long == 2 * short
+
+
 @pytest.mark.parametrize(
     ("train", "updates", "kept"),
     [

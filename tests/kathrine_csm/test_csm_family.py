@@ -1,17 +1,15 @@
-"""The family as the kernel asks it: facts, names, the Hub, strategies, and the step."""
+"""The family as the kernel asks it: facts, names, strategies, and the step."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from servers.hub import Hub, run_client
 from tiny_csm import TINY, example, family, folder, item, model, with_csm, workspace
 
 from kathrine import KathrineError
@@ -129,57 +127,6 @@ def test_each_family_leaves_the_others_checkpoints_alone(tmp_path: Path):
     with pytest.raises(KathrineError) as error:
         find_target("nonsense", None, catalog, place)
     assert RELEASED in error.value.hint
-
-
-CLIENT = """
-import json, sys
-from pathlib import Path
-from kathrine.errors import KathrineError
-from kathrine.progress import SilentProgress
-from kathrine.workspace import Workspace
-from kathrine_csm import CsmFamily
-from kathrine_csm.family import CsmOptions
-name, place, revision = sys.argv[1:]
-one, place = CsmFamily(CsmOptions(checkpoint=name, revision=revision)), Workspace(Path(place))
-try:
-    one.fetch(place, SilentProgress())
-    again = CsmFamily(CsmOptions(checkpoint=name, revision=revision))
-    at_hand = again.at_hand(place) and again.facts(place).codebooks == 8 and not list(again.reachable(place))
-    again.fetch(place, SilentProgress(), offline=True)
-    print(json.dumps({"revision": one.facts(place).revision, "at_hand": at_hand}))
-except KathrineError as error:
-    print(json.dumps({"message": error.message, "hint": error.hint}))
-"""
-
-
-def test_a_checkpoint_comes_from_the_hub_and_another_family_is_refused_by_its_first_file(tmp_path: Path):
-    source = Path(shutil.copytree(folder(), tmp_path / "source"))
-    (source / "ckpt.pt").write_bytes(b"pickled")
-    foreign = Path(shutil.copytree(folder(), tmp_path / "foreign"))
-    (foreign / "config.json").write_text(json.dumps({"model_type": "qwen3_tts"}))
-    with Hub() as hub:
-        first = hub.add("someone/csm", source, kind="models", revision="v1")
-        hub.add("someone/csm", source, kind="models")
-        hub.add("someone/other", foreign, kind="models")
-
-        def ask(name: str, revision: str = "") -> dict:
-            environment = hub.environment(tmp_path / "home")
-            done = run_client(CLIENT, environment, name, str(tmp_path / "home" / "workspace"), revision)
-            assert done.returncode == 0, done.stderr
-            return json.loads(done.stdout.splitlines()[-1])
-
-        assert ask("someone/csm", "v1") == {"revision": first.sha, "at_hand": True}
-        assert {"model.safetensors", "tokenizer.json"} <= set(hub.fetched())
-        assert "ckpt.pt" not in hub.fetched()
-        before = len(hub.fetched())
-        assert "not 'csm'" in ask("someone/other")["message"]
-        assert len(hub.fetched()) == before + 1  # its config.json, and nothing of its weights
-        assert "or it is private" in ask("someone/none")["message"]
-        hub.add("someone/gated", source, kind="models", gated=True)
-        closed = ask("someone/gated")
-        assert "terms" in closed["message"] and "accept them on its page on the Hub" in closed["hint"]
-    lost = ask("someone/gone")
-    assert "could not be fetched" in lost["message"] and "name a local folder" in lost["hint"]
 
 
 # --------------------------------------------------------------------------- training
