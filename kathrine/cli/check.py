@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kathrine.cli.fit import print_fit
 from kathrine.inspect.fit_estimate import as_json as fit_json
 from kathrine.inspect.fit_estimate import fit_of
+from kathrine.inspect.fit_show import print_fit
 from kathrine.inspect.fit_table import find_gpu
 from kathrine.recipe.plan import Plan, make_plan
 from kathrine.recipe.recipe import load_recipe
