@@ -1,4 +1,4 @@
-"""What model families share when they speak and when they test themselves: drawing codes, and comparing.
+"""What model families share when they speak and when they test themselves: drawing codes, a cache, comparing.
 
 Legend: B prompts, V ids that can be drawn.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kathrine.types import SelfCheck
 
@@ -53,6 +53,49 @@ def draw(probabilities_BV: torch.Tensor, generators: Sequence[torch.Generator]) 
 
     rows = zip(probabilities_BV, generators, strict=True)
     return torch.cat([torch.multinomial(row, 1, generator=generator) for row, generator in rows])
+
+
+class CachedSteps:
+    """A transformer fed row by row, with its cache: prompts end together, so shorter ones are padded on the left, where
+    padding is masked and positions start at the first real row.
+
+    Given: body, a model of transformers; inputs_BPH, the padded prompts; lengths, their real rows; dtype that the body
+    computes in. P rows of the longest prompt, S rows fed at once, H width.
+    """
+
+    def __init__(self, body: Any, inputs_BPH: torch.Tensor, lengths: Sequence[int], dtype: torch.dtype) -> None:
+        import torch
+        from transformers import DynamicCache
+
+        self.body, self.dtype, self.inputs_BPH = body, dtype, inputs_BPH
+        self.cache = DynamicCache(config=body.config)
+        longest, device = max(lengths), inputs_BPH.device
+        self.mask_BP: torch.Tensor | None = None
+        if min(lengths) < longest:
+            pads = torch.tensor([longest - length for length in lengths], device=device)
+            self.mask_BP = (torch.arange(longest, device=device) >= pads[:, None]).long()
+
+    def prompts(self) -> torch.Tensor:
+        """Feed the prompts: the normed hidden state [B, H] of their last rows."""
+        return self(self.inputs_BPH)
+
+    def __call__(self, inputs_BSH: torch.Tensor) -> torch.Tensor:
+        """Feed rows, return the normed hidden state [B, H] of the last one."""
+        import torch
+
+        positions = None
+        if self.mask_BP is not None:
+            if self.cache.get_seq_length():
+                grown = self.mask_BP.new_ones(self.mask_BP.shape[0], inputs_BSH.shape[1])
+                self.mask_BP = torch.cat([self.mask_BP, grown], dim=1)
+            positions = (self.mask_BP.cumsum(dim=1) - 1).clamp(min=0)[:, -inputs_BSH.shape[1] :]
+        return self.body(
+            inputs_embeds=inputs_BSH.to(self.dtype),
+            attention_mask=self.mask_BP,
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+        ).last_hidden_state[:, -1]
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from kathrine.errors import KathrineError
-from kathrine.generating import distribution, draw, evaluating, penalised
+from kathrine.generating import CachedSteps, distribution, draw, evaluating, penalised
 from kathrine.types import Generated, Sampling, Stop
 from kathrine_csm.layout import Prompt, collate, embed, prompt_rows
 from kathrine_csm.network import CsmNetwork
@@ -126,36 +126,11 @@ def next_frame(
     return codes_BQ, sub_BKV, torch.zeros_like(ends_B)
 
 
-class _BackboneSteps:
-    """The backbone's cache: positions start at each prompt's first real row, padding on the left is masked."""
-
-    def __init__(self, network: CsmNetwork, prompts: Sequence[Prompt]) -> None:
-        rows = [prompt_rows(prompt, network.codebooks, network.end_code) for prompt in prompts]
-        self.body, self.dtype = network.backbone_model, network.compute_dtype
-        self.cache = DynamicCache(config=self.body.config)
-        self.inputs_BPH = embed(network, collate(rows, left=True).to(network.device))
-        lengths = [len(item) for item in rows]
-        longest = max(lengths)
-        self.mask_BP: Tensor | None = None
-        if min(lengths) < longest:
-            pads = torch.tensor([longest - length for length in lengths], device=network.device)
-            self.mask_BP = (torch.arange(longest, device=network.device) >= pads[:, None]).long()
-
-    def __call__(self, inputs_BSH: Tensor) -> Tensor:
-        """Feed rows, return the normed hidden state [B, H] of the last one."""
-        positions = None
-        if self.mask_BP is not None:
-            if self.cache.get_seq_length():
-                grown = self.mask_BP.new_ones(self.mask_BP.shape[0], inputs_BSH.shape[1])
-                self.mask_BP = torch.cat([self.mask_BP, grown], dim=1)
-            positions = (self.mask_BP.cumsum(dim=1) - 1).clamp(min=0)[:, -inputs_BSH.shape[1] :]
-        return self.body(
-            inputs_embeds=inputs_BSH.to(self.dtype),
-            attention_mask=self.mask_BP,
-            position_ids=positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        ).last_hidden_state[:, -1]
+def backbone_steps(network: CsmNetwork, prompts: Sequence[Prompt]) -> CachedSteps:
+    """The backbone, ready to be fed these prompts and then a row a frame."""
+    rows = [prompt_rows(prompt, network.codebooks, network.end_code) for prompt in prompts]
+    inputs_BPH = embed(network, collate(rows, left=True).to(network.device))
+    return CachedSteps(network.backbone_model, inputs_BPH, [len(item) for item in rows], network.compute_dtype)
 
 
 @torch.no_grad()
@@ -197,8 +172,8 @@ def _generate(
     logits: list[Tensor] = []
     sub_logits: list[Tensor] = []
 
-    backbone = _BackboneSteps(network, prompts)
-    hidden_BH = backbone(backbone.inputs_BPH)
+    backbone = backbone_steps(network, prompts)
+    hidden_BH = backbone.prompts()
     for decision in range(max_frames + 1):
         logits_BV = network.lm_head(hidden_BH)
         scores_BV = talker_scores(logits_BV, seen_BV, network.codebook_size, sampling)

@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from kathrine.errors import KathrineError
-from kathrine.generating import distribution, draw, evaluating, penalised
+from kathrine.generating import CachedSteps, distribution, draw, evaluating, penalised
 from kathrine.types import Generated, Sampling, Stop
 from kathrine_qwen3_tts.batches import collate, embed
 from kathrine_qwen3_tts.layout import Prompt, control_ids, frame_text, prompt_rows
@@ -114,38 +114,12 @@ def sub_talker_frame(
     return torch.stack(codes, dim=1), torch.stack(logits, dim=1)
 
 
-class _TalkerSteps:
-    """The talker's cache: positions start at each prompt's first real row, padding on the left is masked."""
-
-    def __init__(self, network: TtsNetwork, prompts: Sequence[Prompt]) -> None:
-        control = control_ids(network.config)
-        rows = [prompt_rows(prompt, control) for prompt in prompts]
-        self.body = network.talker.model
-        self.dtype = network.compute_dtype
-        self.cache = DynamicCache(config=self.body.config)
-        self.inputs_BPH = embed(network, collate(rows, left=True).to(network.device))
-        lengths = [len(item) for item in rows]
-        longest = max(lengths)
-        self.mask_BP: Tensor | None = None
-        if min(lengths) < longest:
-            pads = torch.tensor([longest - length for length in lengths], device=network.device)
-            self.mask_BP = (torch.arange(longest, device=network.device) >= pads[:, None]).long()
-
-    def __call__(self, inputs_BSH: Tensor) -> Tensor:
-        """Feed rows, return the normed hidden state [B, H] of the last one."""
-        positions = None
-        if self.mask_BP is not None:
-            if self.cache.get_seq_length():
-                grown = self.mask_BP.new_ones(self.mask_BP.shape[0], inputs_BSH.shape[1])
-                self.mask_BP = torch.cat([self.mask_BP, grown], dim=1)
-            positions = (self.mask_BP.cumsum(dim=1) - 1).clamp(min=0)[:, -inputs_BSH.shape[1] :]
-        return self.body(
-            inputs_embeds=inputs_BSH.to(self.dtype),
-            attention_mask=self.mask_BP,
-            position_ids=positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        ).last_hidden_state[:, -1]
+def talker_steps(network: TtsNetwork, prompts: Sequence[Prompt]) -> CachedSteps:
+    """The talker, ready to be fed these prompts and then a row a frame."""
+    control = control_ids(network.config)
+    rows = [prompt_rows(prompt, control) for prompt in prompts]
+    inputs_BPH = embed(network, collate(rows, left=True).to(network.device))
+    return CachedSteps(network.talker.model, inputs_BPH, [len(item) for item in rows], network.compute_dtype)
 
 
 @torch.no_grad()
@@ -187,8 +161,8 @@ def _generate(
     firsts: list[list[int]] = [[] for _ in prompts]
     codes, hiddens, logits, sub_logits = [], [], [], []
 
-    talker = _TalkerSteps(network, prompts)
-    hidden_BH = talker(talker.inputs_BPH)
+    talker = talker_steps(network, prompts)
+    hidden_BH = talker.prompts()
     for decision in range(max_frames + 1):
         logits_BC = network.talker.codec_head(hidden_BH)
         if traced:
