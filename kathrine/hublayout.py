@@ -7,11 +7,11 @@ root says so, and which files at the root belong to kathrine.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from kathrine.corpus.files import read_json
 from kathrine.errors import KathrineError
 
 PLACE = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?:/(?P<folder>.+))?")
@@ -37,10 +37,4 @@ def parse_place(name: str) -> tuple[str, str, str]:
 
 def read_index(path: Path) -> dict[str, Any]:
     """The index of a repository. Raises: KathrineError for one of a newer format, or none at all."""
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise KathrineError(f"{INDEX} is not valid JSON ({error})", "push the run again") from error
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise KathrineError(f"{INDEX} has a format that this version does not know", "update kathrine")
-    return index
+    return read_json(path, FORMAT, "push the run again")

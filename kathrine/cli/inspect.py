@@ -176,7 +176,7 @@ def measured(
     """What was asked for, as JSON and as tables."""
     if asked.rows:
         from kathrine.inspect.tables import row_tables
-        from kathrine.train.looks import tag_rows
+        from kathrine.train.inspecting import tag_rows
 
         rows = tag_rows(asked.model, asked.wish(), catalog, workspace, progress)
         return {"model": asked.model, **rows.as_json()}, row_tables(rows)
@@ -228,7 +228,7 @@ def overview(asked: Asked, adapter: AdapterFacts | None, target: Target, workspa
         reason = "" if asked.fetch or target.family.at_hand(workspace) else "the weights are not here: add --fetch"
         if not reason:
             from kathrine.progress import open_progress
-            from kathrine.train.looks import tested
+            from kathrine.train.inspecting import tested
 
             with open_progress() as progress:
                 checks, drift = tested(asked.model, asked.wish(), Catalog.load(), workspace, progress)

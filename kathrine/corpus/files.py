@@ -27,6 +27,18 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path, format: int, again: str) -> dict[str, Any]:
+    """A document that kathrine wrote, with its `format`. Raises: KathrineError for one that is damaged, with `again` as
+    the remedy, and for one of another format."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise KathrineError(f"{path} is not valid JSON ({error})", again) from error
+    if not isinstance(document, dict) or document.get("format") != format:
+        raise KathrineError(f"{path} has a format that this version does not know", "update kathrine")
+    return document
+
+
 def write_text(path: Path, text: str) -> None:
     """UTF-8, atomically."""
 

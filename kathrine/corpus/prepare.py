@@ -220,22 +220,8 @@ def voices_of(entry: DataEntry, bench: Bench, rows: list[Row]) -> tuple[list[Row
 
 def source_context(entry: DataEntry, bench: Bench) -> SourceContext:
     """What the source is told."""
-    recipe, table = bench.recipe, entry.table
-    return SourceContext(
-        folder=bench.workspace.folder("sources", entry.source.name),
-        workspace=bench.workspace,
-        progress=bench.progress,
-        seed=recipe.run.seed,
-        max_hours=table.max_hours,
-        speaker_cap_minutes=table.speaker_cap_minutes,
-        speakers=tuple(table.speakers),
-        min_seconds=recipe.prepare.min_seconds,
-        max_seconds=recipe.prepare.max_seconds,
-        offline=recipe.run.offline,
-        part=bench.part,
-        speaker_floor_minutes=table.speaker_floor_minutes,
-        reject_tags=recipe.prepare.tags == "reject",
-    )
+    folder = bench.workspace.folder("sources", entry.source.name)
+    return sourcing.entry_context(entry, bench.recipe, folder, bench.workspace, bench.progress, bench.part)
 
 
 def wanted_variants(entry: DataEntry, rows: list[Row]) -> tuple[str, ...]:

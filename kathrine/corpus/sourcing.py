@@ -8,12 +8,40 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kathrine.components import Progress, SourceContext
 from kathrine.errors import KathrineError
 
 if TYPE_CHECKING:
-    from kathrine.components import SourceContext
-    from kathrine.recipe.recipe import DataEntry
-    from kathrine.types import Utterance
+    from kathrine.recipe.recipe import DataEntry, Recipe
+    from kathrine.types import Part, Utterance
+    from kathrine.workspace import Workspace
+
+
+def entry_context(
+    entry: DataEntry,
+    recipe: Recipe,
+    folder: Path,
+    workspace: Workspace,
+    progress: Progress,
+    part: Part | None = None,
+) -> SourceContext:
+    """What the source of a data entry is told. folder: its own in the workspace."""
+    table = entry.table
+    return SourceContext(
+        folder=folder,
+        workspace=workspace,
+        progress=progress,
+        seed=recipe.run.seed,
+        max_hours=table.max_hours,
+        speaker_cap_minutes=table.speaker_cap_minutes,
+        speakers=tuple(table.speakers),
+        min_seconds=recipe.prepare.min_seconds,
+        max_seconds=recipe.prepare.max_seconds,
+        offline=recipe.run.offline,
+        part=part,
+        speaker_floor_minutes=table.speaker_floor_minutes,
+        reject_tags=recipe.prepare.tags == "reject",
+    )
 
 
 def fetch(entry: DataEntry, context: SourceContext) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from kathrine.components import SourceContext
 from kathrine.corpus.prepared import known_folder
+from kathrine.corpus.sourcing import entry_context
 from kathrine.datafiles import on_disk
 from kathrine.progress import SilentProgress
 from kathrine.recipe.plan import Plan
@@ -45,23 +46,10 @@ class Written:
     files: int = 0
 
 
-def context_of(entry: DataEntry, recipe: Recipe, workspace: Workspace, offline: bool) -> SourceContext:
-    """What a source is told when it is asked about, not used."""
-    table = entry.table
-    return SourceContext(
-        folder=workspace.root / "sources" / entry.source.name,
-        workspace=workspace,
-        progress=SilentProgress(),
-        seed=recipe.run.seed,
-        max_hours=table.max_hours,
-        speaker_cap_minutes=table.speaker_cap_minutes,
-        speakers=tuple(table.speakers),
-        min_seconds=recipe.prepare.min_seconds,
-        max_seconds=recipe.prepare.max_seconds,
-        offline=offline,
-        speaker_floor_minutes=table.speaker_floor_minutes,
-        reject_tags=recipe.prepare.tags == "reject",
-    )
+def context_of(entry: DataEntry, recipe: Recipe, workspace: Workspace) -> SourceContext:
+    """What a source is told when it is asked about, not used: its folder is not made."""
+    folder = workspace.root / "sources" / entry.source.name
+    return entry_context(entry, recipe, folder, workspace, SilentProgress())
 
 
 def estimate(recipe: Recipe, workspace: Workspace, plan: Plan | None) -> tuple[list[Written], list[str]]:
@@ -75,7 +63,7 @@ def estimate(recipe: Recipe, workspace: Workspace, plan: Plan | None) -> tuple[l
     hours = hours_of(recipe, plan)
     if known_folder(recipe, workspace) is None:
         for entry in recipe.data:
-            wanted = entry.source.bytes_to_fetch(context_of(entry, recipe, workspace, recipe.run.offline))
+            wanted = entry.source.bytes_to_fetch(context_of(entry, recipe, workspace))
             if wanted is None:
                 unknown.append(f"data.{entry.name}: source {entry.source.name} does not say how much it will fetch")
             elif wanted:

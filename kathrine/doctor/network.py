@@ -122,7 +122,7 @@ def check_data(recipe: Recipe, workspace: Workspace) -> list[Finding]:
 
 def data_question(entry: DataEntry, recipe: Recipe, workspace: Workspace) -> Question[list[str] | None]:
     """Ask a source whether it can be reached."""
-    context = context_of(entry, recipe, workspace, recipe.run.offline)
+    context = context_of(entry, recipe, workspace)
     return Question(lambda: listed(entry.source.reachable(context)), f"the place of {entry.source.name}")
 
 

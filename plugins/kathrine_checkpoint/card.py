@@ -10,7 +10,6 @@ recipe.toml the resolved recipe
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from kathrine.components import FinishedRun
-from kathrine.corpus.files import write_atomically, write_json, write_text
+from kathrine.corpus.files import read_json, write_atomically, write_json, write_text
 from kathrine.datafiles import HUB_ID
-from kathrine.errors import KathrineError
 from kathrine.report.card_parts import curves_svg, spoken_at
 from kathrine.report.reading import RunRead, Spoken, read_run, sound_of
 from kathrine_checkpoint.card_text import STAND_IN_BASE, card_text
@@ -161,15 +159,7 @@ def read_facts(folder: Path) -> dict[str, Any] | None:
 
     Raises: KathrineError where it can not be read, or is of a newer format."""
     path = folder / FACTS
-    if not path.is_file():
-        return None
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise KathrineError(f"{path} is not valid JSON ({error})", "export the run again") from error
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise KathrineError(f"{path} has a format that this version does not know", "update kathrine")
-    return facts
+    return read_json(path, FORMAT, "export the run again") if path.is_file() else None
 
 
 def told_nobody(line: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kathrine.components import FinishedRun, SpeechModel
+from kathrine.corpus.files import read_json
 from kathrine.errors import KathrineError
 from kathrine_checkpoint.files import all_files, without_paths, without_secrets
 
@@ -140,12 +141,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise KathrineError(
             f"{folder} holds no {MANIFEST}", "name a folder that the exporter `adapter` of kathrine wrote"
         )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise KathrineError(f"{path} is not valid JSON ({error})", "copy the folder again") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise KathrineError(f"{path} has a format that this version does not know", "update kathrine")
+    manifest = read_json(path, FORMAT, "copy the folder again")
     listed = manifest.get("files", {})
     wrong = {}
     for name in dict.fromkeys([*needed_files(manifest), *(name for name in listed if name.endswith(WEIGHTS))]):
